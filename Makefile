@@ -1,0 +1,53 @@
+# Every target is one command; what it does is in tools/. `make` alone lists them.
+# PYTHON=python3.12 chooses the Python; ARGS="..." is handed on.
+
+PYTHON ?=
+ARGS ?=
+# Runs tools/environment.py with the Python chosen, or says in one line that there is none.
+course = @python=$$(sh tools/find-python "$(PYTHON)") && \
+	"$$python" tools/environment.py $(if $(PYTHON),--exact)
+
+.PHONY: help lab check test quick conformance lint format classic matrix bench data lock clean
+.DEFAULT_GOAL := help
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 22
+
+lab: ## build the environment if needed, check it, and open JupyterLab on the first lesson
+	$(course) lab $(ARGS)
+
+test: ## everything CI runs: style, unit tests, part of Keras's own, all notebooks, a browser
+	$(course) test
+
+check: ## build the environment if needed, and try everything the lessons import
+	$(course) check
+
+quick: ## style and the quick unit tests
+	$(course) quick
+
+conformance: ## Keras's own tests on this engine: all, or some folders: ARGS=layers (half an hour)
+	$(course) run -m tests.conformance $(ARGS)
+
+lint: ## style only
+	$(course) run -m ruff check .
+
+format: ## put the code, notebooks included, in the project's style
+	$(course) run -m ruff format .
+
+classic: ## Keras 2.3.1 on Theano 1.0.5 as a Jupyter kernel, for lesson 02b; needs Python 3.7 or 3.8
+	$(course) run tools/classic.py
+
+matrix: ## for maintainers: the tests with other versions, as Colab's; ARGS=--quick a part of them
+	$(course) run tools/support_matrix.py $(ARGS)
+
+bench: ## time training on this engine and others, and write benchmarks/README.md (half an hour)
+	$(course) run -m benchmarks $(ARGS)
+
+data: ## rebuild the data packs from their sources; one of them: make data PACK=digits
+	$(course) run data/prepare/$(or $(PACK),all).py $(ARGS)
+
+lock: ## for maintainers: pin again after a change of pyproject.toml; UPGRADE=1 takes the newest
+	$(course) run tools/lock.py $(if $(UPGRADE),--upgrade)
+
+clean: ## remove the environment and all else that was built
+	$(course) clean

@@ -1,0 +1,154 @@
+"""A pytest plugin beside nbval: each notebook's time, memory and engine, from the one run it gets.
+
+After a notebook's last cell its kernel is asked how much memory it held at most, on which engine
+Keras runs and whether TensorFlow was loaded. Too slow, too large, or TensorFlow under a Theano
+lesson: the last cell fails. A table ends the run and `build/reports/notebooks.json` keeps it.
+
+A notebook for a kernel other than the course's own is left out: `--nbval-current-env` would run it in
+the wrong one. `test_classic_notebook.py` runs it in its own.
+"""
+
+import json
+import time
+from pathlib import Path
+from queue import Empty
+
+import nbformat
+import pytest
+from nbval.plugin import IPyNbCell
+
+from tools import hygiene
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+REPORT = ROOT / "build" / "reports" / "notebooks.json"
+
+SECONDS, GIGABYTES = 150, 2.0
+# What an issue promised of a lesson in particular, by the beginning of its file name.
+SPECIAL = {"00-": (20, 2.0), "01-": (150, 1.5)}
+
+QUESTIONS = {
+    "memory": "__import__('utils.lesson').lesson.peak_memory()",
+    "tensorflow": "'tensorflow' in __import__('sys').modules",
+    "engine": "(lambda keras: keras and keras.backend.backend())"
+    "(__import__('sys').modules.get('keras'))",
+}
+
+
+def budget(path):
+    """The seconds and gigabytes a notebook may take: a tuple `(seconds, gigabytes)`."""
+    return next((b for start, b in SPECIAL.items() if path.name.startswith(start)), None) or (
+        SECONDS,
+        GIGABYTES,
+    )
+
+
+def faults(path, seconds, gigabytes, engine, tensorflow):
+    """What a notebook's run breaks of its budget and of its engine's rule: list of str."""
+    most_seconds, most_gigabytes = budget(path)
+    found = []
+    if seconds > most_seconds:
+        found.append(f"took {seconds:.0f} s; {most_seconds} s is the most")
+    if gigabytes > most_gigabytes:
+        found.append(f"held {gigabytes:.2f} GB; {most_gigabytes} GB is the most")
+    if path.parent.name == "part1" and engine != "theano":
+        found.append(f"is a lesson of Part 1, and Keras ran on {engine} instead of theano")
+    if engine == "theano" and tensorflow:
+        found.append("loaded TensorFlow, although Keras runs on Theano")
+    return found
+
+
+def _ask(kernel):
+    """The kernel's answers to QUESTIONS, as a dict of Python values."""
+    message = kernel.kc.execute("", silent=True, user_expressions=QUESTIONS)
+    while True:
+        reply = kernel.kc.get_shell_msg(timeout=30)
+        if reply["parent_header"].get("msg_id") == message:
+            break
+    answers = {}
+    for name, answer in reply["content"]["user_expressions"].items():
+        if answer["status"] != "ok":
+            raise RuntimeError(f"{name}: {answer['ename']}: {answer['evalue']}")
+        text = answer["data"]["text/plain"]
+        answers[name] = {"True": True, "False": False, "None": None}.get(text, text.strip("'"))
+    answers["memory"] = int(answers["memory"])
+    return answers
+
+
+class Watch:
+    """Sums each notebook's seconds cell by cell and judges it at its last cell."""
+
+    def __init__(self):
+        self.last = {}  # path -> the notebook's last cell
+        self.seconds = {}
+        self.rows = []
+
+    def pytest_collection_finish(self, session):
+        for item in session.items:
+            if isinstance(item, IPyNbCell):
+                self.last[item.path] = item
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item):
+        started = time.perf_counter()  # the first cell's set-up starts the kernel
+        try:
+            return (yield)
+        finally:
+            self.add(item, started)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item):
+        started = time.perf_counter()
+        try:
+            result = yield
+        finally:
+            self.add(item, started)
+            found = self.judge(item) if self.last.get(item.path) is item else []
+        if found:
+            pytest.fail(f"{item.path.name} " + "; ".join(found), pytrace=False)
+        return result
+
+    def add(self, item, started):
+        if isinstance(item, IPyNbCell):
+            took = time.perf_counter() - started
+            self.seconds[item.path] = self.seconds.get(item.path, 0.0) + took
+
+    def judge(self, item):
+        seconds = self.seconds[item.path]
+        try:
+            answers = _ask(item.parent.kernel)
+        except (Empty, RuntimeError) as error:
+            return [f"left no kernel to ask for its memory and engine ({error!r})"]
+        gigabytes = answers["memory"] / 1e9
+        self.rows.append(
+            {
+                "notebook": item.path.name,
+                "seconds": round(seconds, 1),
+                "gigabytes": round(gigabytes, 2),
+                "engine": answers["engine"],
+                "most_seconds": budget(item.path)[0],
+                "most_gigabytes": budget(item.path)[1],
+            }
+        )
+        return faults(item.path, seconds, gigabytes, answers["engine"], answers["tensorflow"])
+
+    def pytest_terminal_summary(self, terminalreporter):
+        if not self.rows:
+            return
+        terminalreporter.section("notebooks: seconds and peak memory")
+        for row in self.rows:
+            terminalreporter.write_line(
+                "{notebook:40} {seconds:6.1f} s of {most_seconds}   "
+                "{gigabytes:5.2f} GB of {most_gigabytes}   {engine}".format(**row)
+            )
+        REPORT.parent.mkdir(parents=True, exist_ok=True)
+        REPORT.write_text(json.dumps(self.rows, indent=1) + "\n", encoding="utf-8")
+
+
+def pytest_ignore_collect(collection_path):
+    if collection_path.suffix != ".ipynb":
+        return None
+    return hygiene.kernel(nbformat.read(collection_path, as_version=4)) != "python3" or None
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Watch(), "notebook-watch")

@@ -1,0 +1,88 @@
+"""What the notebook run must refuse: tried on small notebooks, each in its own pytest."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from tests.notebooks.budget import budget, faults
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+FAKE_ENGINE = (
+    "import sys, types\n"
+    "keras = types.ModuleType('keras')\n"
+    "keras.backend = types.SimpleNamespace(backend=lambda: {engine!r})\n"
+    "sys.modules['keras'] = keras"
+)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run a notebook of the given cells as CI does; returns pytest's exit status and output."""
+
+    def run(*sources, folder="part2", name="09-small.ipynb"):
+        path = tmp_path / folder / name
+        path.parent.mkdir()
+        cells = [new_code_cell(source, execution_count=n) for n, source in enumerate(sources, 1)]
+        nbformat.write(new_notebook(cells=cells), path)
+        command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env"]
+        command += ["-p", "tests.notebooks.budget", "-p", "no:cacheprovider", "-q", str(path)]
+        command += ["--nbval-cell-timeout=10"]  # nbval notices a dead kernel only by this
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def test_good_notebook_passes_and_is_reported(run):
+    status, output = run("from utils import lesson", "lesson.checkpoint('loss', 0.5, 0, 1)")
+    assert status == 0, output
+    assert "09-small.ipynb" in output and "GB of 2.0" in output
+
+
+@pytest.mark.parametrize("value", ["1.5", "-0.1", "float('nan')"])
+def test_checkpoint_outside_its_band_fails(run, value):
+    status, output = run("from utils import lesson", f"lesson.checkpoint('loss', {value}, 0, 1)")
+    assert status == 1
+    assert "CheckpointError" in output and "is outside its band" in output
+
+
+def test_theano_lesson_that_loads_tensorflow_fails(run):
+    loads = "sys.modules['tensorflow'] = types.ModuleType('tensorflow')"
+    status, output = run(FAKE_ENGINE.format(engine="theano"), loads, folder="part1")
+    assert status == 1
+    assert "loaded TensorFlow, although Keras runs on Theano" in output
+
+
+def test_part_1_on_tensorflow_fails(run):
+    status, output = run(FAKE_ENGINE.format(engine="tensorflow"), folder="part1")
+    assert status == 1
+    assert "Keras ran on tensorflow instead of theano" in output
+
+
+def test_memory_over_budget_fails(run):
+    status, output = run("x = bytearray(2_100_000_000)\nx[::4096] = b'1' * len(x[::4096])")
+    assert status == 1
+    assert "2.0 GB is the most" in output
+
+
+def test_dead_kernel_fails(run):
+    status, output = run("x = 1", "import os\nos._exit(1)")
+    assert status == 1, output
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("00-a", (20, 2.0)), ("01-a", (150, 1.5)), ("15-a", (150, 2.0))]
+)
+def test_budgets(name, expected):
+    assert budget(Path(f"lessons/{name}.ipynb")) == expected
+
+
+def test_faults_of_time():
+    path = Path("lessons/00-start-here.ipynb")
+    assert faults(path, 19.9, 0.5, None, False) == []
+    assert faults(path, 20.1, 0.5, None, False) == ["took 20 s; 20 s is the most"]

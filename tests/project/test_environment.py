@@ -1,0 +1,250 @@
+"""Building the learner's environment: whole, once, from the lock, whatever gets in the way."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from tools import build_environment
+
+
+@pytest.mark.slow
+def test_build_ignores_the_users_pip_settings_and_serves_kernels_anywhere(small_course, tmp_path):
+    astray = tmp_path / "astray"
+    astray.mkdir()
+    (astray / "sitecustomize.py").write_text("raise SystemExit('PYTHONPATH was honoured')")
+    settings = {
+        "PIP_TARGET": str(astray),
+        "PIP_USER": "1",
+        "PIP_NO_BINARY": ":all:",
+        "PIP_REQUIRE_VIRTUALENV": "1",
+    }
+    done = small_course.run("build", **settings)
+    assert done.returncode == 0, done.stdout
+    assert "Building the environment" in done.stdout
+    assert "MB to download" in done.stdout
+    assert "minutes" in done.stdout
+    assert small_course.installed("small") == "1.0"
+    code = "import utils; print(utils.__file__)"
+    found = subprocess.run(
+        [str(small_course.python), "-c", code],
+        cwd=tmp_path,
+        env=small_course.environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert found.stdout.strip() == str(small_course.root / "utils" / "__init__.py"), found.stderr
+    assert small_course.installed("smalltest") is None
+
+    again = small_course.run("build")
+    assert (again.returncode, again.stdout) == (0, ""), "a finished environment is left alone"
+
+    done = small_course.run("run", "-c", "import os; print('KERAS_BACKEND' in os.environ)")
+    assert done.stdout == "False\n"
+
+
+@pytest.mark.slow
+def test_a_changed_lock_replaces_the_environment(small_course):
+    small_course.pin(small="1.0", dropped="1.0")
+    assert small_course.run("build").returncode == 0
+    assert small_course.installed("dropped") == "1.0"
+
+    small_course.pin(small="2.0")
+    done = small_course.run("build")
+    assert done.returncode == 0, done.stdout
+    assert "out of date" in done.stdout
+    assert small_course.installed("small") == "2.0"
+    assert small_course.installed("dropped") is None
+    assert not (small_course.root / ".venv-previous").exists()
+
+
+@pytest.mark.slow
+def test_when_the_new_environment_cannot_be_had_the_old_one_is_kept(small_course):
+    assert small_course.run("build").returncode == 0
+    small_course.pin(small="2.0")
+    (small_course.wheels / "small-2.0-py3-none-any.whl").unlink()
+    done = small_course.run("build")
+    assert done.returncode == 1
+    assert "package index cannot be reached" in done.stdout
+    assert "as it was before is back" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert small_course.installed("small") == "1.0"
+
+
+@pytest.mark.slow
+def test_a_file_that_is_not_the_locked_one_is_refused(small_course):
+    lock = small_course.root / "requirements.lock"
+    lock.write_text(lock.read_text().split("sha256:")[0] + "sha256:" + "0" * 64 + "\n")
+    done = small_course.run("build")
+    assert done.returncode == 1
+    assert "is not the one requirements.lock names" in done.stdout
+    assert not build_environment.read_stamp(small_course.venv)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX's")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("when", ["creating", "installing"])
+def test_an_interrupted_build_is_made_whole_by_the_next(small_course, how, when):
+    sign = small_course.venv / "pyvenv.cfg"
+    if when == "installing":
+        sign = small_course.root / "build" / "pip.log"
+    building = small_course.start("build")
+    deadline = time.monotonic() + 120
+    while not sign.exists():
+        assert building.poll() is None, building.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(building.pid, how)
+    output, _ = building.communicate(timeout=60)
+    assert not build_environment.read_stamp(small_course.venv)
+    assert "Traceback (most recent call last)" not in output
+    if how == signal.SIGINT:
+        assert building.returncode == 130
+        assert "Stopped." in output
+
+    done = small_course.run("build")
+    assert done.returncode == 0, done.stdout
+    assert "left unfinished" in done.stdout
+    assert small_course.installed("small") == "1.0"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX's")
+def test_two_builds_at_once_make_one_environment(small_course):
+    both = [small_course.start("build") for _ in range(2)]
+    outputs = [process.communicate(timeout=300)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    assert sum("Building the environment" in output for output in outputs) == 1
+    assert sum("waiting for it" in output for output in outputs) == 1
+    assert small_course.installed("small") == "1.0"
+
+
+@pytest.mark.slow
+def test_an_environment_whose_python_is_gone_is_rebuilt(small_course):
+    assert small_course.run("build").returncode == 0
+    small_course.python.unlink()
+    done = small_course.run("build")
+    assert done.returncode == 0, done.stdout
+    assert small_course.installed("small") == "1.0"
+
+
+@pytest.mark.slow
+def test_test_packages_stay_out_of_the_environment(small_course):
+    (small_course.root / "tools" / "run_tests.py").write_text(
+        "import sys; sys.path.append('.testdeps'); import smalltest; print(smalltest.__file__)"
+    )
+    done = small_course.run("quick")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.strip().endswith(os.path.join(".testdeps", "smalltest.py"))
+    assert small_course.installed("smalltest") is None
+
+    small_course.pin("requirements-test.lock", smalltest="3.0")
+    assert small_course.run("quick").returncode == 0
+    shown = small_course.run("run", "-c", "import sys; sys.path.append('.testdeps'); "
+                             "import smalltest; print(smalltest.version)")  # fmt: skip
+    assert shown.stdout == "3.0\n"
+
+    assert small_course.run("clean").returncode == 0
+    assert not small_course.venv.exists()
+    assert not (small_course.root / ".testdeps").exists()
+    assert (small_course.root / "lessons").exists()
+
+
+@pytest.mark.slow
+def test_the_check_names_what_is_wrong_and_runs_until_it_passes(small_course):
+    script = small_course.root / "tools" / "check_environment.py"
+    script.write_text("print('TensorFlow ... cannot be used.'); raise SystemExit(1)")
+    notebook = small_course.root / build_environment.START
+    notebook.write_text("{}")
+    done = small_course.run("lab")
+    assert done.returncode == 1
+    assert "not in order: TensorFlow ... cannot be used." in done.stdout
+    assert "Opening JupyterLab" not in done.stdout
+
+    script.write_text("import os; print('TensorFlow ...', flush=True); os.abort()")
+    done = small_course.run("lab")
+    assert done.returncode == 1
+    assert "crashed" in done.stdout
+    assert "Colab" in done.stdout
+
+    script.write_text("print('all is well')")
+    done = small_course.run("lab")
+    assert "all is well" in done.stdout
+    assert f"Opening JupyterLab on {build_environment.START}" in done.stdout
+    assert "No module named jupyterlab" in done.stdout, "this course in miniature has none"
+    script.write_text("raise SystemExit('checked twice')")
+    assert "Opening JupyterLab" in small_course.run("lab").stdout
+
+    notebook.unlink()
+    done = small_course.run("lab")
+    assert done.returncode == 1
+    assert "not a whole copy of the course" in done.stdout
+
+
+def test_a_disk_without_room_is_refused_before_anything_is_touched(monkeypatch):
+    usage = SimpleNamespace(free=1.5e9)
+    monkeypatch.setattr(build_environment.shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(build_environment.Refusal, match=r"Only 1\.5 GB are free"):
+        build_environment.make_room()
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "message"),
+    [("darwin", "x86_64", "Intel"), ("darwin", "arm64", None), ("linux", "x86_64", None)],
+)
+def test_macs_that_tensorflow_left_behind_are_refused(monkeypatch, system, machine, message):
+    monkeypatch.setattr(build_environment.sys, "platform", system)
+    monkeypatch.setattr(build_environment.platform, "machine", lambda: machine)
+    if message is None:
+        build_environment.refuse_unsupported_build()
+    else:
+        with pytest.raises(build_environment.Refusal, match=message):
+            build_environment.refuse_unsupported_build()
+
+
+def test_the_stamp_does_not_depend_on_line_endings(tmp_path):
+    unix, windows = tmp_path / "unix", tmp_path / "windows"
+    unix.write_bytes(b"a==1\nb==2\n")
+    windows.write_bytes(b"a==1\r\nb==2\r\n")
+    assert build_environment.digest(unix) == build_environment.digest(windows)
+    assert build_environment.digest(unix) != build_environment.digest(tmp_path / __file__)
+
+
+@pytest.mark.parametrize(
+    ("log", "cause"),
+    [
+        ("ERROR: [Errno 28] No space left on device", "The disk is full."),
+        ("Temporary failure in name resolution", "The package index cannot be reached."),
+        ("something new", "pip could not install the packages."),
+    ],
+)
+def test_pips_failures_are_explained(log, cause):
+    assert cause in build_environment.explain_pip(log, build_environment.LOCK)
+
+
+def test_venv_missing_from_debians_python_is_explained(monkeypatch):
+    broken = SimpleNamespace(returncode=1, stdout="ensurepip is not available")
+    monkeypatch.setattr(build_environment.subprocess, "run", lambda *a, **k: broken)
+    with pytest.raises(build_environment.Refusal, match=r"apt install python3\.\d+-venv"):
+        build_environment.create_venv()
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+def test_make_hands_the_arguments_on(small_course):
+    (small_course.root / "tools" / "environment.py").write_text("import sys; print(sys.argv[1:])")
+    done = subprocess.run(
+        ["make", "lab", f"PYTHON={sys.executable}", "ARGS=--no-browser --port 9000"],
+        cwd=small_course.root,
+        env=small_course.environment(),
+        capture_output=True,
+        text=True,
+    )
+    expected = ["--exact", "lab", "--no-browser", "--port", "9000"]
+    # The first line is the question whether this Python is supported.
+    assert done.stdout.splitlines()[-1] == str(expected), done.stderr

@@ -1,0 +1,93 @@
+"""pyproject.toml, the two lock files and environment.yml say the same."""
+
+import itertools
+import re
+import tomllib
+
+import pytest
+import yaml
+from course_in_small import ROOT
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from tools import lock
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DIRECT = [Requirement(line) for line in PROJECT["dependencies"]]
+TEST_ONLY = [Requirement(line) for line in PROJECT["optional-dependencies"]["test"]]
+LOCKED, TEST_LOCKED = lock.pins(lock.LOCK), lock.pins(lock.TEST_LOCK)
+CONDA = yaml.safe_load(lock.CONDA.read_text())
+COMPUTERS = [
+    {**default_environment(), **computer, **python}
+    for computer, python in itertools.product(
+        [
+            {"sys_platform": "linux", "os_name": "posix", "platform_machine": "x86_64"},
+            {"sys_platform": "linux", "os_name": "posix", "platform_machine": "aarch64"},
+            {"sys_platform": "darwin", "os_name": "posix", "platform_machine": "arm64"},
+            {"sys_platform": "win32", "os_name": "nt", "platform_machine": "AMD64"},
+        ],
+        [
+            {"python_version": version, "python_full_version": version + ".9"}
+            for version in ("3.11", "3.12", "3.13")
+        ],
+    )
+]
+
+
+def named(computer: dict[str, str]) -> str:
+    return "-".join(computer[k] for k in ("sys_platform", "platform_machine", "python_version"))
+
+
+def holding(pins: list[Requirement], computer: dict[str, str]) -> dict[str, str]:
+    """Package name -> version, of the pins that hold on a computer."""
+    chosen = [pin for pin in pins if pin.marker is None or pin.marker.evaluate(computer)]
+    versions = {pin.name: str(pin.specifier).removeprefix("==") for pin in chosen}
+    assert len(versions) == len(chosen), "a package is pinned twice for one computer"
+    return versions
+
+
+@pytest.mark.parametrize("computer", COMPUTERS, ids=named)
+def test_every_direct_dependency_is_pinned_within_its_range(computer):
+    locked = holding(LOCKED, computer)
+    everything = locked | holding(TEST_LOCKED, computer)
+    for requirements, pins in ((DIRECT, locked), (TEST_ONLY, everything)):
+        for requirement in requirements:
+            if requirement.marker and not requirement.marker.evaluate(computer):
+                continue
+            assert requirement.name in pins
+            version = Version(pins[requirement.name])
+            assert version in requirement.specifier, f"{requirement} is pinned to {version}"
+
+
+def test_the_learners_environment_is_without_jax_and_playwright():
+    learners = {pin.name for pin in LOCKED}
+    assert learners.isdisjoint({"jax", "jaxlib", "playwright", "torch"})
+    assert learners.isdisjoint(pin.name for pin in TEST_LOCKED), "tests must not shadow its pins"
+
+
+@pytest.mark.parametrize("file", [lock.LOCK, lock.TEST_LOCK], ids=lambda file: file.name)
+def test_locks_are_hashed_and_name_no_host(file):
+    for block in lock.blocks(file):
+        assert re.match(r"[a-z0-9-]+==\S+ ", block), block
+        assert "--hash=sha256:" in block, block
+    assert "://" not in file.read_text()
+
+
+def conda_pins() -> list[Requirement]:
+    (pip,) = (entry["pip"] for entry in CONDA["dependencies"] if isinstance(entry, dict))
+    return [Requirement(line) for line in pip]
+
+
+@pytest.mark.parametrize(
+    "computer",
+    [c for c in COMPUTERS if c["python_version"] == lock.CONDA_PYTHON],
+    ids=named,
+)
+def test_conda_users_get_the_very_pins_of_the_lock(computer):
+    assert holding(conda_pins(), computer) == holding(LOCKED, computer)
+
+
+def test_conda_has_a_supported_python_and_the_file_is_up_to_date():
+    assert f"python={lock.CONDA_PYTHON}" in CONDA["dependencies"]
+    assert lock.CONDA.read_text() == lock.conda_environment(lock.LOCK), "run: make lock"

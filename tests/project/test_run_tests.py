@@ -1,0 +1,85 @@
+"""The test command fails when any stage fails, and ends with a summary that counts every test."""
+
+import pytest
+
+from tools import run_tests
+
+
+@pytest.fixture
+def stages(tmp_path, monkeypatch):
+    """Make ``make test`` run two pytest files in tmp_path and one command that fails."""
+    (tmp_path / "test_one.py").write_text(
+        "import os, pytest\n"
+        "def test_a(): assert '.testdeps' in os.environ['PYTHONPATH']\n"
+        "@pytest.mark.skip(reason='why')\n"
+        "def test_b(): pass\n"
+    )
+    (tmp_path / "test_two.py").write_text(
+        "import os\n"
+        "def test_a(): assert 'PYTHONPATH' not in os.environ\n"
+        "def test_b(): assert False\n"
+    )
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.setattr(run_tests, "ROOT", tmp_path)
+    monkeypatch.setattr(run_tests, "REPORTS", tmp_path / "reports")
+    one = run_tests.Stage("one", ["pytest", "test_one.py"], test_packages=True)
+    two = run_tests.Stage("two", ["pytest", "test_two.py"])
+    style = run_tests.Stage("style", ["no_such_module"])
+    monkeypatch.setattr(run_tests, "STAGES", {"test": [style, two, one], "quick": [one]})
+
+
+def test_all_stages_run_and_one_failure_fails_the_whole(stages, capfd):
+    assert run_tests.main(["test"]) == 1
+    output = capfd.readouterr().out.splitlines()
+    assert output[-2] == "Failed: style, two"
+    assert output[-1].startswith("==== 1 failed, 2 passed, 1 skipped in ")
+    assert any(line.startswith("one ") and "passed" in line for line in output)
+
+
+def test_success_is_0(stages, capfd):
+    assert run_tests.main(["quick"]) == 0
+    assert capfd.readouterr().out.splitlines()[-1].startswith("==== 1 passed, 1 skipped in ")
+
+
+def test_a_pytest_that_found_nothing_or_died_fails(stages, tmp_path):
+    (tmp_path / "test_one.py").write_text("")
+    assert run_tests.main(["quick"]) == 1
+    (tmp_path / "test_one.py").write_text("import os; os._exit(0)")
+    assert run_tests.read_report(tmp_path / "none.xml")["errors"] == 1
+    assert run_tests.main(["quick"]) == 1, "an early exit with status 0 is no success"
+
+
+def test_a_stage_that_hangs_fails(stages, tmp_path, monkeypatch, capfd):
+    (tmp_path / "test_slow.py").write_text("import time\ndef test_a(): time.sleep(600)\n")
+    slow = run_tests.Stage("slow", ["pytest", "test_slow.py"], minutes=0.05)
+    monkeypatch.setattr(run_tests, "STAGES", {"test": [slow]})
+    assert run_tests.main(["test"]) == 1
+    assert "slow did not end within 0.05 minutes" in capfd.readouterr().out
+
+
+def test_the_report_of_the_conformance_stage_is_counted(stages, tmp_path, monkeypatch, capfd):
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "conformance.py").write_text(
+        "import pathlib, sys\n"
+        "(report,) = [a.partition('=')[2] for a in sys.argv if a.startswith('--junitxml=')]\n"
+        'pathlib.Path(report).write_text(\'<testsuite tests="5" failures="1" skipped="2"/>\')\n'
+    )
+    stage = run_tests.Stage("conformance", run_tests.CONFORMANCE)
+    monkeypatch.setattr(run_tests, "STAGES", {"test": [stage]})
+    run_tests.main(["test"])
+    assert capfd.readouterr().out.splitlines()[-1].startswith("==== 1 failed, 2 passed, 2 skipped")
+
+
+def test_what_ci_runs_covers_every_kind_of_test():
+    commands = [" ".join(stage.command) for stage in run_tests.STAGES["test"]]
+    for word in (
+        "ruff check",
+        "ruff format --check",
+        "tests",
+        "lessons",
+        "tests/browser",
+    ):
+        assert any(word in command for command in commands)
+    notebooks = [stage for stage in run_tests.STAGES["test"] if "lessons" in stage.command]
+    assert not any(stage.test_packages for stage in notebooks), "kernels must not see JAX"

@@ -1,0 +1,191 @@
+"""What a committed lesson must look like: `problems(notebook, path)` lists what is amiss.
+
+Used by `tools/notebook.py` when a lesson is written and by `tests/notebooks/test_hygiene.py`,
+which also tries each rule on a notebook that breaks it.
+"""
+
+import ast
+import ipaddress
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+# The one place that says where the course is published; `tools/notebook.py build` writes it into
+# the setup cell of every lesson.
+COURSE_URL = "https://github.com/thinking-in-keras/thinking-in-keras"
+MAX_CODE_LINES = 25
+MAX_BYTES = 4_000_000
+BOX_ROWS = (
+    "You will be able to",
+    "Time to read",
+    "Time to run",
+    "Memory",
+    "What to know first",
+    "Data",
+)
+MACHINE_PATH = re.compile(
+    r"(?<![\w.:/-])/(?:root|home|tmp|work|var|mnt|Users|private)/[\w.~-]+|\b[A-Z]:\\{1,2}Users\b"
+)
+ADDRESS = re.compile(r"\b(?:at|object at) 0x[0-9a-f]{6,}")
+URL = re.compile(r"https?://[^\s)\"'<>\]`]+")
+
+
+def colab_link(path):
+    """Markdown that opens the lesson at `path` (in the checkout) on Colab."""
+    place = path.resolve().relative_to(ROOT).as_posix()
+    page = COURSE_URL.replace("https://github.com/", "https://colab.research.google.com/github/")
+    return f"[Open this lesson in Colab]({page}/blob/main/{place})"
+
+
+def setup_source():
+    """The first code cell of every lesson: on Colab it fetches the course, elsewhere nothing."""
+    return (
+        "import sys\n\n"
+        'if "google.colab" in sys.modules:  # Colab has this file alone: fetch the course\n'
+        f"    !test -d /content/course || git clone -q --depth 1 {COURSE_URL} /content/course\n"
+        '    sys.path.insert(0, "/content/course")'
+    )
+
+
+def kernel(notebook):
+    """The name of the Jupyter kernel that a notebook is for; "python3" is the course's own."""
+    return notebook.metadata.get("kernelspec", {}).get("name", "python3")
+
+
+def problems(notebook, path):
+    """What is wrong with a notebook as it would be committed.
+
+    Args:
+        notebook: `nbformat.NotebookNode`, version 4.
+        path: its `pathlib.Path`; a lesson lies in `lessons/`, `lessons/part1/` or `lessons/part2/`.
+
+    Returns:
+        list of str, each "cell N: what and what to do" with cells counted from 1 over all cells;
+        empty if all is well.
+    """
+    found = []
+    code = [(n, cell) for n, cell in enumerate(notebook.cells, 1) if cell.cell_type == "code"]
+    for n, cell in enumerate(notebook.cells, 1):
+        found += [f"cell {n}: {what}" for what in _text_problems(cell.source)]
+        if cell.cell_type == "markdown":
+            found += [f"cell {n}: {what}" for what in _alt_problems(cell.source)]
+    for n, cell in code:
+        found += [f"cell {n}: {what}" for what in _source_problems(cell.source)]
+        found += [f"cell {n}: {what}" for what in _output_problems(cell.outputs)]
+    found += _order_problems(code)
+    found += _lesson_problems(notebook, code)
+    if path.is_file() and path.stat().st_size > MAX_BYTES:
+        found.append(f"the file is over {MAX_BYTES / 1e6:.0f} MB: show fewer or smaller pictures")
+    return found
+
+
+def _order_problems(code):
+    counts = [cell.execution_count for _, cell in code if cell.source.strip()]
+    if any(count is None for count in counts):
+        return ["some code cells were not run: run `tools/notebook.py run` and commit its outputs"]
+    if not any(cell.outputs for _, cell in code):
+        return ["no cell has an output: run `tools/notebook.py run` and commit its outputs"]
+    if counts != list(range(1, len(counts) + 1)):
+        return ["cells were not run once each, in order, from 1: run `tools/notebook.py run`"]
+    return []
+
+
+def _lesson_problems(notebook, code):
+    found = []
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    if not notebook.cells or not notebook.cells[0].source.startswith("# "):
+        found.append("cell 1: begin with the title, `# ...`")
+    missing = [row for row in BOX_ROWS if f"| **{row}** |" not in text]
+    if missing:
+        found.append(f"the lesson box lacks the row(s) {', '.join(missing)}")
+    if (
+        kernel(notebook) != "python3"
+    ):  # an older Python has no `utils.lesson`, and Colab no such kernel
+        return found
+    if not code or code[0][1].source != setup_source():
+        found.append("the first code cell is not the setup cell: run `tools/notebook.py build`")
+    if not code or code[-1][1].source.strip() != "lesson.finish()":
+        found.append("the last code cell must be `lesson.finish()`")
+    return found
+
+
+def _source_problems(source):
+    found = []
+    lines = len(source.splitlines())
+    if lines > MAX_CODE_LINES:
+        found.append(f"{lines} lines of code; at most {MAX_CODE_LINES}: one idea a cell")
+    if re.match(r"\s*%%time", source):
+        found.append("%%time prints what nobody can reproduce: leave it out")
+    # IPython's own commands are no Python: they are left out before parsing.
+    python = re.sub(r"^(\s*)[!%].*$", r"\1pass", source, flags=re.MULTILINE)
+    try:
+        nodes = list(ast.walk(ast.parse(python)))
+    except SyntaxError as error:
+        return [*found, f"the code does not parse: {error.msg}"]
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and any(name.name == "*" for name in node.names):
+            found.append(f"star import from {node.module}: name what is used")
+    return found
+
+
+def _output_problems(outputs):
+    found = []
+    for output in outputs:
+        if output.output_type == "error":
+            found.append(f"was committed with an error: {output.ename}: {output.evalue}")
+            continue
+        if output.output_type == "stream":
+            if output.name == "stderr":
+                found.append("has output on stderr: mend what warns")
+            found += _text_problems(output.text)
+            continue
+        data = output.data
+        if "application/vnd.jupyter.widget-view+json" in data:
+            found.append("has a widget's view, which shows an error without a kernel")
+        shown = data.get("text/html", "")
+        if any(kind.startswith("image/") for kind in data) and "<img" not in shown:
+            found.append("has a picture without alternative text: set `fig.alt` and show the fig")
+        found += _alt_problems(shown)
+        for kind in ("text/plain", "text/html", "text/markdown"):
+            found += _text_problems(re.sub(r"base64,[A-Za-z0-9+/=]+", "", data.get(kind, "")))
+    return found
+
+
+class _Pictures(HTMLParser):
+    """Collects the `alt` of each `<img>` and the label of each `<svg>` in a piece of HTML."""
+
+    def __init__(self):
+        super().__init__()
+        self.alts = []
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag == "img":
+            self.alts.append(attributes.get("alt") or "")
+        if tag == "svg" and attributes.get("aria-hidden") != "true":
+            self.alts.append(attributes.get("aria-label") or "")
+
+
+def _alt_problems(text):
+    """Pictures without alternative text, in HTML or in Markdown."""
+    parser = _Pictures()
+    parser.feed(text)
+    alts = parser.alts + re.findall(r"!\[([^\]]*)\]\(", text)
+    return ["has a picture without alternative text" for alt in alts if not alt.strip()]
+
+
+def _text_problems(text):
+    found = [f"names a path of one machine: {path}" for path in MACHINE_PATH.findall(text)]
+    found += [f"prints a memory address: {address}" for address in ADDRESS.findall(text)]
+    found += [f"links to no public host: {url}" for url in URL.findall(text) if not _public(url)]
+    return found
+
+
+def _public(url):
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." in host and not host.endswith((".local", ".internal", ".lan", ".corp"))

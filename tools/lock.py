@@ -1,0 +1,142 @@
+"""Writes requirements.lock, requirements-test.lock and environment.yml from pyproject.toml, and
+requirements-classic.lock from CLASSIC below.
+
+For maintainers: ``make lock`` keeps the pins that still fit, ``make lock UPGRADE=1`` takes the newest.
+Needs ``uv`` (pip install uv). The files name no package index.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements.lock"
+TEST_LOCK = ROOT / "requirements-test.lock"
+CLASSIC_LOCK = ROOT / "requirements-classic.lock"
+CONDA = ROOT / "environment.yml"
+CONDA_PYTHON = "3.12"
+
+# Keras 2.3.1 on Theano 1.0.5 as a Jupyter kernel, with the last NumPy, SciPy and h5py they bear.
+CLASSIC = """\
+[project]
+name = "classic"
+version = "0"
+requires-python = ">=3.7,<3.9"
+dependencies = [
+    "keras==2.3.1",
+    "theano==1.0.5",
+    "numpy<1.22",
+    "scipy<1.8",
+    "h5py<3",
+    "ipykernel>=6",
+]
+[tool.uv]
+environments = ["python_version < '3.9' and implementation_name == 'cpython'"]
+"""
+
+COMPILE = ["uv", "pip", "compile", "--quiet", "--universal"]
+COMPILE += ["--generate-hashes", "--no-annotate", "--no-header"]
+COMPILE += ["--no-emit-index-url", "--no-emit-find-links"]
+
+CONDA_HEAD = f"""\
+# For conda users, and for mybinder-style hubs: conda gives Python, pip the very packages that
+# requirements.lock pins (conda's channels lag behind, and lack some of these versions).
+#     conda env create -f environment.yml && conda activate thinking-in-keras
+#     python tools/environment.py --here lab
+# Made by `make lock` from requirements.lock; not edited by hand.
+name: thinking-in-keras
+channels:
+  - conda-forge
+  - nodefaults
+dependencies:
+  - python={CONDA_PYTHON}
+  - pip
+  - pip:
+"""
+
+
+def main() -> None:
+    """Resolve, then write the four files."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
+    upgrade = ["--upgrade"] if parser.parse_args().upgrade else []
+    compile_lock(LOCK, *upgrade)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder, "whole.lock")
+        if TEST_LOCK.exists():
+            whole.write_text(LOCK.read_text() + TEST_LOCK.read_text())
+        compile_lock(whole, "--extra", "test", "--constraint", str(LOCK), *upgrade)
+        learners = {name_and_version(block) for block in blocks(LOCK)}
+        TEST_LOCK.write_text(
+            "".join(b for b in blocks(whole) if name_and_version(b) not in learners)
+        )
+        classic = Path(folder, "pyproject.toml")
+        classic.write_text(CLASSIC)
+        compile_lock(CLASSIC_LOCK, *upgrade, project=classic, python="3.7")
+    CONDA.write_text(conda_environment(LOCK))
+
+
+def compile_lock(
+    output: Path, *options: str, project: Path = ROOT / "pyproject.toml", python: str = "3.11"
+) -> None:
+    """Let uv resolve a pyproject.toml into a lock file; pins already in it are kept if they fit."""
+    command = [*COMPILE, *options, "--python-version", python, "--output-file", str(output)]
+    subprocess.run([*command, str(project)], cwd=project.parent, check=True)
+
+
+def blocks(lock: Path) -> list[str]:
+    """A lock file's entries, each with its hash lines."""
+    entries: list[str] = []
+    for line in lock.read_text().splitlines(keepends=True):
+        if line[:1].isspace():
+            entries[-1] += line
+        else:
+            entries.append(line)
+    return entries
+
+
+def pins(lock: Path) -> list[Requirement]:
+    """A lock file's entries without their hashes."""
+    return [Requirement(block.split("\\\n")[0]) for block in blocks(lock)]
+
+
+def name_and_version(block: str) -> str:
+    """``name==version`` of an entry, whatever its marker."""
+    return block.split()[0]
+
+
+def conda_environment(lock: Path) -> str:
+    """The text of environment.yml: every pin of a lock file that holds for CONDA_PYTHON."""
+    lines = []
+    for pin in pins(lock):
+        if pin.marker is None:
+            lines.append(str(pin))
+        elif on_some_computer(pin):
+            # The Python is fixed, so only a condition on the computer has to stay.
+            computer = "platform" in str(pin.marker) or "os_name" in str(pin.marker)
+            lines.append(str(pin) if computer else f"{pin.name}{pin.specifier}")
+    return CONDA_HEAD + "".join(f"      - {line}\n" for line in lines).replace('"', "'")
+
+
+def on_some_computer(pin: Requirement) -> bool:
+    """Whether a pin's marker can hold on CONDA_PYTHON, on Linux, macOS or Windows."""
+    computers = [
+        {"sys_platform": "linux", "os_name": "posix", "platform_machine": "x86_64"},
+        {"sys_platform": "linux", "os_name": "posix", "platform_machine": "aarch64"},
+        {"sys_platform": "darwin", "os_name": "posix", "platform_machine": "arm64"},
+        {"sys_platform": "win32", "os_name": "nt", "platform_machine": "AMD64"},
+    ]
+    python = {"python_version": CONDA_PYTHON, "python_full_version": CONDA_PYTHON + ".0"}
+    return any(
+        pin.marker.evaluate({**default_environment(), **python, **computer})
+        for computer in computers
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

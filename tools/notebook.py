@@ -1,0 +1,237 @@
+"""The author's tool: from a script with cells to a lesson that may be committed, and a look at it.
+
+    python tools/notebook.py script   lessons/part1/01-recognise.ipynb   # -> build/.../01-recognise.py
+    python tools/notebook.py build    build/lessons/part1/01-recognise.py   # -> the notebook, not run
+    python tools/notebook.py run      lessons/part1/01-recognise.ipynb   # fresh kernel, then tidy, then check
+    python tools/notebook.py check    lessons/part1/01-recognise.ipynb
+    python tools/notebook.py render   lessons/part1/01-recognise.ipynb   # -> build/.../*.png, to look at
+    python tools/notebook.py headlines                                   # -> Markdown table of checkpoints
+
+The notebook is what is kept; the script under `build/` is a handy form to write in. Cells keep
+their ids from one build to the next, so that a re-run lesson shows few differences.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a file, from anywhere
+
+from tools import hygiene  # noqa: E402
+
+LESSONS = ROOT / "lessons"
+BUILD = ROOT / "build"
+PAGE_HEIGHT = 1400  # CSS pixels of one picture of a rendered page
+PYTHON_3 = {"display_name": "Python 3", "language": "python", "name": "python3"}
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def lessons():
+    """The paths of all lessons, in order."""
+    found = sorted(LESSONS.glob("[0-9][0-9]-*.ipynb")) + sorted(LESSONS.glob("part?/*.ipynb"))
+    return [path for path in found if ".ipynb_checkpoints" not in path.parts]
+
+
+def script(notebook_path):
+    """Write a lesson as a percent script under `build/`; returns the script's path."""
+    import jupytext
+
+    notebook = nbformat.read(notebook_path, as_version=4)
+    path = BUILD / notebook_path.resolve().relative_to(ROOT).with_suffix(".py")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    jupytext.write(notebook, path, fmt="py:percent")
+    return path
+
+
+def build(script_path):
+    """Make or update the lesson of a percent script, without outputs; returns its path.
+
+    A code cell with the word `SETUP` alone becomes the setup cell, a line of text with the word
+    `COLAB` alone the link that opens the lesson there.
+    """
+    import jupytext
+
+    fresh = jupytext.read(script_path, fmt="py:percent")
+    path = (ROOT / script_path.resolve().relative_to(BUILD)).with_suffix(".ipynb")
+    for cell in fresh.cells:
+        if cell.cell_type == "code" and cell.source.strip() == "SETUP":
+            cell.source = hygiene.setup_source()
+        if cell.cell_type == "markdown":
+            lines = cell.source.splitlines()
+            link = hygiene.colab_link(path)
+            cell.source = "\n".join(link if line.strip() == "COLAB" else line for line in lines)
+    old = nbformat.read(path, as_version=4).cells if path.exists() else []
+    _keep_ids(fresh.cells, old)
+    fresh.metadata = nbformat.from_dict(
+        {
+            "kernelspec": fresh.metadata.get("kernelspec", PYTHON_3),
+            "language_info": {"name": "python"},
+        }
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(fresh, path)
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", str(path)], check=True)
+    return path
+
+
+def _keep_ids(fresh, old):
+    """Give each fresh cell the id of the old cell it continues: same text, or else same place."""
+    import difflib
+
+    before, after = [cell.source for cell in old], [cell.source for cell in fresh]
+    for _, i, i_end, j, j_end in difflib.SequenceMatcher(
+        None, before, after, autojunk=False
+    ).get_opcodes():
+        for a, b in zip(range(i, i_end), range(j, j_end), strict=False):
+            fresh[b].id = old[a].id
+
+
+def run(notebook_path, timeout=600):
+    """Execute a lesson in a fresh kernel, in its own folder, and save it tidied."""
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(notebook_path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=timeout,
+        kernel_name=hygiene.kernel(notebook),
+        record_timing=False,
+        resources={"metadata": {"path": str(notebook_path.parent)}},
+    )
+    try:
+        client.execute()
+    finally:  # also with an error in it: the author wants to see where
+        nbformat.write(tidy(notebook), notebook_path)
+
+
+def tidy(notebook):
+    """Take out what changes from run to run or shows an error without a kernel; in place."""
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata.language_info = nbformat.from_dict({"name": "python"})
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = _merged(
+                [output for output in cell.outputs if WIDGET_VIEW not in output.get("data", {})]
+            )
+    return notebook
+
+
+def _merged(outputs):
+    """Outputs with neighbouring pieces of one stream joined: how they were cut is chance."""
+    merged = []
+    for output in outputs:
+        last = merged[-1] if merged else None
+        if output.output_type == "stream" and last and last.get("name") == output.name:
+            last.text += output.text
+        else:
+            merged.append(output)
+    return merged
+
+
+def render(notebook_path):
+    """Draw a lesson as pictures of its page, as many as its length needs; returns their paths."""
+    from nbconvert import HTMLExporter
+
+    page, _ = HTMLExporter(template_name="lab").from_filename(str(notebook_path))
+    folder = BUILD / "pages" / notebook_path.stem
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    html = folder / "page.html"
+    html.write_text(page, encoding="utf-8")
+    tall = folder / "tall.png"
+    _photograph(html, tall)
+    return _cut(tall, folder)
+
+
+def _photograph(html, picture, width=1000, height=24_000):
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        raise SystemExit("render needs Chromium, which was not found on this machine.")
+    with tempfile.TemporaryDirectory() as profile:
+        subprocess.run(
+            [
+                chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                "--disable-background-networking", "--disable-sync", "--hide-scrollbars",
+                f"--user-data-dir={profile}", f"--window-size={width},{height}",
+                "--virtual-time-budget=5000", f"--screenshot={picture}", html.as_uri(),
+            ],
+            check=True, capture_output=True, timeout=120,
+        )  # fmt: skip
+
+
+def _cut(tall, folder):
+    """Cut a tall picture into pages, and leave the empty rest off."""
+    import numpy as np
+    from PIL import Image
+
+    picture = Image.open(tall).convert("RGB")
+    used = np.flatnonzero(np.asarray(picture.convert("L")).min(axis=1) < 200)
+    bottom = int(used[-1]) + 20 if used.size else 1
+    paths = []
+    for n, top in enumerate(range(0, bottom, PAGE_HEIGHT), 1):
+        path = folder / f"{n:02d}.png"
+        picture.crop((0, top, picture.width, min(top + PAGE_HEIGHT, bottom))).save(path)
+        paths.append(path)
+    tall.unlink()
+    return paths
+
+
+def headlines(paths):
+    """A Markdown table of the checkpoints printed in saved lessons: name, value and band."""
+    from utils.lesson import read_checkpoints
+
+    rows = ["| lesson | what | value | expected |", "|:---|:---|---:|:---|"]
+    for path in paths:
+        notebook = nbformat.read(path, as_version=4)
+        link = path.resolve().relative_to(LESSONS).as_posix()
+        for cell in notebook.cells:
+            for output in cell.get("outputs", []):
+                for found in read_checkpoints(output.get("text", "")):
+                    rows.append(
+                        f"| [{path.stem}]({link}) | {found.name} | {found.value:g} "
+                        f"| {found.low:g} to {found.high:g} |"
+                    )
+    return "\n".join(rows)
+
+
+def check(notebook_path):
+    """Print what is amiss with a lesson; returns whether nothing is."""
+    found = hygiene.problems(nbformat.read(notebook_path, as_version=4), notebook_path)
+    for what in found:
+        print(f"{notebook_path.name}: {what}")
+    return not found
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["script", "build", "run", "check", "render", "headlines"])
+    parser.add_argument("paths", nargs="*", type=Path, help="all lessons, if none is given")
+    options = parser.parse_args()
+    paths = options.paths or (sorted(BUILD.rglob("*.py")) if options.what == "build" else lessons())
+    if options.what == "headlines":
+        print(headlines(paths))
+        return
+    well = True
+    for path in paths:
+        if options.what in ("script", "build"):
+            print({"script": script, "build": build}[options.what](path))
+        elif options.what == "render":
+            print(*render(path), sep="\n")
+        else:
+            if options.what == "run":
+                run(path)
+            well &= check(path)
+    sys.exit(0 if well else 1)
+
+
+if __name__ == "__main__":
+    main()
