@@ -1,0 +1,65 @@
+"""Keras 3 on Theano (maintained today as PyTensor).
+
+    import keras_theano  # selects the engine: must come before keras
+    import keras
+
+    keras.backend.backend()  # 'theano'
+
+There is one setting, the mode, which says what computes a model's functions: `set_mode(name)`, or
+the environment variable KERAS_THEANO_MODE; `mode()` tells which one is in use.
+
+| mode | computes with | for |
+|---|---|---|
+| vm | NumPy and SciPy, node by node | the processor: nothing to install, starts at once |
+| jax | one program by JAX's compiler | an NVIDIA GPU; on the processor, long trainings |
+| numba | machine code by Numba | seeing what PyTensor does by default; slow to start |
+| c | machine code by a C++ compiler | seeing what Theano used to do; slow to start |
+| auto | jax where JAX can use an NVIDIA GPU (as on Google Colab), vm elsewhere | the default |
+
+JAX is imported in the mode jax only. There, each new shape of a batch is compiled for; numbers are
+in 32 bits unless the model's are wider; random numbers are JAX's, so others than in the modes that
+share NumPy's; and values are not checked: an index out of range gives NaN instead of an error.
+Calls outside of a model, such as `keras.ops.add(a, b)` on arrays, run on NumPy in every mode.
+
+Importing this package only chooses the engine; the implementation, laid out like Keras's own
+backends, is in `keras_theano.src` and loads with Keras.
+"""
+
+import os
+import sys
+
+from keras_theano import hook, setting
+from keras_theano.setting import mode, set_mode
+
+__all__ = ["Tensor", "gradients", "mode", "set_mode"]
+
+
+def _select():
+    """Make "theano" the engine of the Keras that is about to be imported.
+
+    Raises:
+        RuntimeError: Keras is already up with another engine.
+        ValueError: there is no such mode as the environment variable names.
+    """
+    setting.check_environment()
+    config = sys.modules.get("keras.src.backend.config")
+    if config is not None and config.backend() != "theano":
+        raise RuntimeError(
+            f"Keras is already running on {config.backend()!r}, and the engine of a running Keras "
+            "cannot be changed. Restart the kernel (or the Python process) and put "
+            "`import keras_theano` before `import keras`."
+        )
+    os.environ["KERAS_BACKEND"] = "theano"
+    hook.install()
+
+
+_select()
+
+
+def __getattr__(name):
+    # Lazily, because these load Keras, and the engine must be chosen before that.
+    if name in ("gradients", "Tensor"):
+        from keras_theano.src import tensor, tracing
+
+        return {"gradients": tracing.gradients, "Tensor": tensor.Tensor}[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

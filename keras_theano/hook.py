@@ -1,0 +1,179 @@
+"""Makes Keras accept the engine name "theano".
+
+Keras 3.13-3.15 choose a backend by closed ``if backend() == ...`` chains in five modules; an
+unknown name falls into a final ``else`` that raises. While those modules load, this hook replaces
+that one ``raise`` by the imports of ours. It edits the syntax tree, so line numbers in tracebacks
+still point at the right line of the installed file. Keras 3.16 imports ``keras_<name>`` by itself
+for the names in a closed set; there the hook only adds our name to the set.
+
+It also keeps Keras from importing TensorFlow, where that is installed, only to ask whether some
+object is one of TensorFlow's: saving a model and setting the seed do so.
+"""
+
+import ast
+import importlib.machinery
+import sys
+
+SUPPORTED_KERAS = "3.13, 3.14, 3.15 and 3.16"
+
+# Module -> what its final `else` must do for this engine.
+_BRANCHES = {
+    "keras.src.backend": (
+        "from keras_theano.src import *\n"
+        "from keras_theano.src.core import Variable as BackendVariable\n"
+        "distribution_lib = None"
+    ),
+    "keras.src.layers.layer": "from keras_theano.src.layer import BackendLayer",
+    "keras.src.models.model": "from keras_theano.src.trainer import Trainer",
+    "keras.src.export.saved_model": (
+        "from keras_theano.src.export import SavedModelExportArchive as BackendExportArchive\n"
+        "BackendSavedModelExportArchive = BackendExportArchive"  # the name from Keras 3.14 on
+    ),
+}
+# Where Keras 3.16 keeps its set of out-of-tree engines.
+_PLUGGABLE_MODULE = "keras.src.backend.config"
+_PLUGGABLE_SET = "PLUGGABLE_BACKENDS"
+
+
+class _TensorFlowIfLoaded:
+    """Keras's lazy TensorFlow, available only where somebody else has imported it already."""
+
+    def __init__(self, lazy_module):
+        self._lazy_module = lazy_module
+
+    @property
+    def available(self):
+        return "tensorflow" in sys.modules and self._lazy_module.available
+
+    def __getattr__(self, name):
+        return getattr(self._lazy_module, name)
+
+
+def _ask_without_importing(module):
+    """For modules that use TensorFlow, as `tf`, only to ask what an object is."""
+    module.tf = _TensorFlowIfLoaded(module.tf)
+
+
+def _know_theano(module):
+    """Let the preprocessing layers' choice of backends (Keras 3.13-3.15) find this engine."""
+    dynamic = module.DynamicBackend
+    other_backend, choose_other = dynamic.__getattr__, dynamic.set_backend
+
+    def __getattr__(self, name):
+        if self._backend == "theano":
+            return getattr(module.backend_module, name)
+        return other_backend(self, name)
+
+    def set_backend(self, backend):
+        if backend == "theano":
+            self._backend = backend
+        else:
+            choose_other(self, backend)
+
+    dynamic.__getattr__, dynamic.set_backend = __getattr__, set_backend
+
+
+def _spare_images(module):
+    """Let RandomBrightness, which uses `+=`, change a copy: here an image may be a NumPy array."""
+    original = module.RandomBrightness.transform_images
+
+    def transform_images(self, images, transformation, training=True):
+        if training:
+            images = self.backend.numpy.copy(images)
+        return original(self, images, transformation, training)
+
+    module.RandomBrightness.transform_images = transform_images
+
+
+# Module -> what is done to it once it has loaded.
+_AFTERWARDS = {
+    "keras.src.saving.serialization_lib": _ask_without_importing,
+    "keras.src.legacy.saving.json_utils": _ask_without_importing,
+    "keras.src.utils.rng_utils": _ask_without_importing,
+    "keras.src.utils.backend_utils": _know_theano,
+    "keras.src.layers.preprocessing.image_preprocessing.random_brightness": _spare_images,
+}
+
+
+class _MendingLoader(importlib.machinery.SourceFileLoader):
+    """Loads a module as it is, then does to it what `_AFTERWARDS` says."""
+
+    def exec_module(self, module):
+        super().exec_module(module)
+        _AFTERWARDS[module.__name__](module)
+
+
+def _is_backend_chain(node):
+    return isinstance(node, ast.If) and "backend() == " in ast.unparse(node.test)
+
+
+def _fill_else(tree, branch):
+    """Replace the `raise` that ends a backend chain; return whether one was found."""
+    for node in tree.body:
+        if not _is_backend_chain(node):
+            continue
+        while node.orelse and isinstance(node.orelse[0], ast.If):
+            node = node.orelse[0]
+        if node.orelse and isinstance(node.orelse[-1], ast.Raise):
+            place = node.orelse[-1]
+            node.orelse = ast.parse(branch).body
+            for statement in node.orelse:
+                for part in ast.walk(statement):
+                    if "lineno" in part._attributes:
+                        ast.copy_location(part, place)
+            return True
+    return False
+
+
+def _extend_pluggable_set(tree):
+    """Add our name to Keras 3.16's set of out-of-tree engines; return whether it was found."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id == _PLUGGABLE_SET for target in node.targets
+        ):
+            for part in ast.walk(node.value):
+                if isinstance(part, (ast.Set, ast.Tuple, ast.List)):
+                    part.elts.append(ast.copy_location(ast.Constant("theano"), part.elts[0]))
+                    return True
+    return False
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Compiles one Keras module with our branch in it, past the bytecode cache."""
+
+    def get_code(self, fullname):
+        source = self.get_source(fullname)
+        tree = ast.parse(source, self.path)
+        done = _extend_pluggable_set(tree)
+        # Keras 3.16 asks for the plug-in by name in these modules: nothing is left to fill in.
+        done = done or "get_pluggable_backend_module" in source
+        if not done and fullname in _BRANCHES:
+            done = _fill_else(tree, _BRANCHES[fullname])
+        if not done and fullname in _BRANCHES:
+            raise ImportError(
+                f"keras_theano cannot find where {fullname} chooses its backend. "
+                f"It supports Keras {SUPPORTED_KERAS}; please install one of these."
+            )
+        return compile(tree, self.path, "exec", dont_inherit=True)
+
+
+class _Finder:
+    """Finds the few Keras modules that name their backends, and leaves all others alone."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname in _BRANCHES or fullname == _PLUGGABLE_MODULE:
+            loader = _Loader
+        elif fullname in _AFTERWARDS:
+            loader = _MendingLoader
+        else:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        if spec is not None and spec.origin and spec.origin.endswith(".py"):
+            spec.loader = loader(fullname, spec.origin)
+        return spec
+
+
+def install():
+    """Register the finder once; Keras must not have been imported yet."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())

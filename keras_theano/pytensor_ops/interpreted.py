@@ -1,0 +1,345 @@
+"""What the interpreted VM runs instead of PyTensor's own element-wise ops and matrix products.
+
+`BlockwiseElemwise` evaluates a fused chain of element-wise operations on blocks that fit the
+processor's cache, so that only the chain's inputs and outputs travel to memory and back, and shares
+the blocks among threads. `SharedDot` shares a matrix product among threads, each with its own
+single-threaded BLAS call, and `SharedSum` a sum over a batch. All run on NumPy alone. `for_the_vm` puts them into a graph after all of
+PyTensor's own rewriting.
+"""
+
+import importlib
+
+import numpy as np
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.graph.rewriting.basic import GraphRewriter
+from pytensor.graph.utils import InconsistencyError
+from pytensor.scalar import basic as scalar
+from pytensor.tensor.blas import Dot22
+from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.math import Sum
+from pytensor.tensor.type import TensorType
+
+from keras_theano.pytensor_ops._threads import matmul, split
+
+# Elements, 1 MB of float32. Smaller blocks would fit a nearer cache, but two threads that call NumPy
+# often wait for the interpreter's lock: measured, that costs more.
+BLOCK = 1 << 18
+SUM_BLOCK = 1 << 14  # elements: float32 sums of so few are exact enough to add up in float64
+
+
+def _ufunc(scalar_op):
+    """Return the NumPy or SciPy ufunc of a scalar op, or None."""
+    specification = getattr(scalar_op, "nfunc_spec", None)
+    if not specification:
+        return None
+    module, _, name = specification[0].rpartition(".")
+    found = getattr(importlib.import_module(module) if module else np, name, None)
+    return found if isinstance(found, np.ufunc) else None
+
+
+def _instruction(node):
+    """Return a function (inputs, out) that computes one scalar node on arrays, into `out`."""
+    op, dtype = node.op, node.outputs[0].type.dtype
+    if isinstance(op, (scalar.Cast, scalar.Identity)):
+        return lambda inputs, out: np.copyto(out, inputs[0], casting="unsafe")
+    if isinstance(op, scalar.Second):
+        return lambda inputs, out: np.copyto(out, inputs[1], casting="unsafe")
+    if isinstance(op, scalar.Switch):
+        return _switch
+    if isinstance(op, scalar.Clip):
+        return _clip
+    if type(op).__name__ == "Softplus":
+        return lambda inputs, out: np.logaddexp(0, inputs[0], out=out, casting="unsafe")
+    ufunc = _ufunc(op)
+    if ufunc is None or ufunc.nout != 1:
+        loop = np.frompyfunc(op.impl, len(node.inputs), 1)  # one element at a time
+        return lambda inputs, out: np.copyto(out, loop(*inputs), casting="unsafe")
+    options = {"casting": "unsafe"}
+    if dtype.startswith("float") and all(i.type.dtype[0] in "iub" for i in node.inputs):
+        options["dtype"] = dtype  # else NumPy would compute int8 in float16
+    if ufunc.nin == len(node.inputs):
+        return lambda inputs, out: ufunc(*inputs, out=out, **options)
+
+    def fold(inputs, out):
+        ufunc(inputs[0], inputs[1], out=out, **options)
+        for x in inputs[2:]:
+            ufunc(out, x, out=out, **options)
+
+    return fold
+
+
+def _switch(inputs, out):
+    condition, chosen, otherwise = inputs
+    # The outcome may share its memory with any of the three.
+    result = np.where(condition, chosen, otherwise)
+    np.copyto(out, result, casting="unsafe")
+
+
+def _clip(inputs, out):
+    x, low, high = inputs
+    np.copyto(out, np.minimum(np.maximum(x, low), high), casting="unsafe")
+
+
+class BlockwiseElemwise(Elemwise):
+    """An `Elemwise` (usually of a `Composite`) that is computed block by block."""
+
+    def prepare_node(self, node, storage_map, compute_map, impl):
+        node.tag.program = _Program(self.scalar_op, node, self.inplace_pattern)
+
+    def perform(self, node, inputs, output_storage):
+        if not hasattr(node.tag, "program"):
+            self.prepare_node(node, None, None, "py")
+        self._check_runtime_broadcast(node, inputs)
+        shape = np.broadcast_shapes(*(x.shape for x in inputs)) if inputs else ()
+        outputs = []
+        for i, variable in enumerate(node.outputs):
+            if i in self.inplace_pattern:
+                out = inputs[self.inplace_pattern[i]]
+            else:
+                out = np.empty(shape, variable.type.dtype)
+            outputs.append(out)
+        with np.errstate(all="ignore"):
+            node.tag.program.run(inputs, outputs, shape)
+        for storage, out in zip(output_storage, outputs, strict=True):
+            storage[0] = out
+
+
+class _Program:
+    """The steps of a scalar op, ready to run on arrays."""
+
+    def __init__(self, scalar_op, node, inplace_pattern):
+        if isinstance(scalar_op, scalar.Composite):
+            graph = scalar_op.fgraph
+            inputs, outputs, nodes = graph.inputs, graph.outputs, graph.toposort()
+        else:
+            fake = scalar_op.make_node(
+                *[scalar.get_scalar_type(x.type.dtype)() for x in node.inputs]
+            )
+            inputs, outputs, nodes = fake.inputs, fake.outputs, [fake]
+        places = {variable: i for i, variable in enumerate(inputs)}
+        self._constants = []
+        self._steps = []
+        for step in nodes:
+            if step.outputs[0] in places:
+                continue  # PyTensor lists a node twice where its result is two outputs
+            sources = []
+            for variable in step.inputs:
+                if variable not in places:
+                    places[variable] = len(places)
+                    self._constants.append((places[variable], np.asarray(variable.data)))
+                sources.append(places[variable])
+            target = places[step.outputs[0]] = len(places)
+            self._steps.append((_instruction(step), sources, target, step.outputs[0].type.dtype))
+        self._places = len(places)
+        self._outputs = [places[variable] for variable in outputs]
+        for i, place in enumerate(self._outputs):
+            overwritten = inplace_pattern.get(i)
+            if (
+                place < len(inputs)
+                or place in self._outputs[:i]
+                or self._read_after_written(place, overwritten)
+            ):
+                # Compute it elsewhere, and write it when nothing is read any more.
+                self._steps.append((_copy, [place], self._places, outputs[i].type.dtype))
+                self._outputs[i] = self._places
+                self._places += 1
+        self._plan_memory()
+
+    def _read_after_written(self, place, overwritten):
+        """Whether the input `overwritten` is still read once `place`, in its memory, is written."""
+        if overwritten is None:
+            return False
+        written = next(i for i, step in enumerate(self._steps) if step[2] == place)
+        # More than two sources are added up one after the other, into the target.
+        return any(
+            overwritten in (sources if i > written else sources[2:])
+            for i, (_, sources, _, _) in enumerate(self._steps)
+            if i >= written
+        )
+
+    def _plan_memory(self):
+        """Let intermediate results whose last reader has passed lend their block to later ones."""
+        last = {}
+        for i, (_, sources, target, _) in enumerate(self._steps):
+            for place in [*sources, target]:
+                last[place] = i
+        self._block_of, free, self._blocks = {}, [], []
+        for i, (_, sources, target, dtype) in enumerate(self._steps):
+            if target not in self._outputs:
+                match = next((b for b in free if self._blocks[b] == dtype), None)
+                if match is None:
+                    match = len(self._blocks)
+                    self._blocks.append(dtype)
+                else:
+                    free.remove(match)
+                self._block_of[target] = match
+            for place in {*sources, target}:
+                if last[place] == i and place in self._block_of:
+                    free.append(self._block_of[place])
+
+    def run(self, inputs, outputs, shape):
+        """Compute `outputs`, arrays of `shape`, from `inputs` that broadcast to it."""
+        size = int(np.prod(shape))
+        if size == 0:
+            return
+        arrays = [*inputs, *outputs]
+        if all(x.size == 1 or (x.shape == shape and x.flags.c_contiguous) for x in arrays):
+            inputs = [x.reshape(()) if x.size == 1 else x.reshape(-1) for x in inputs]
+            outputs = [x.reshape(-1) for x in outputs]
+            shape = (size,)
+        if not shape:
+            self._run_block(inputs, outputs, ())
+            return
+        rows, row = shape[0], size // shape[0]
+        step = max(1, BLOCK // row)
+
+        def part(which):
+            blocks = [np.empty((step, *shape[1:]), dtype) for dtype in self._blocks]
+            for start in range(which.start, which.stop, step):
+                stop = min(start + step, which.stop)
+                cut = [
+                    x[start:stop] if x.ndim == len(shape) and x.shape[0] == rows else x
+                    for x in inputs
+                ]
+                self._run_block(
+                    cut, [x[start:stop] for x in outputs], [b[: stop - start] for b in blocks]
+                )
+
+        split(rows, size * len(self._steps), part)
+
+    def _run_block(self, inputs, outputs, blocks):
+        values = [None] * self._places
+        values[: len(inputs)] = inputs
+        for place, constant in self._constants:
+            values[place] = constant
+        for place, out in zip(self._outputs, outputs, strict=True):
+            values[place] = out
+        for instruction, sources, target, dtype in self._steps:
+            out = values[target]
+            if out is None:
+                place = self._block_of[target]
+                out = blocks[place] if blocks else np.empty((), dtype)
+                values[target] = out
+            instruction([values[source] for source in sources], out)
+
+
+def _copy(inputs, out):
+    np.copyto(out, inputs[0], casting="unsafe")
+
+
+class SharedDot(Op):
+    """The product of two matrices, its rows (or columns) shared among threads."""
+
+    __props__ = ()
+
+    def make_node(self, a, b):
+        return Apply(self, [a, b], [Dot22().make_node(a, b).outputs[0].clone()])
+
+    def infer_shape(self, fgraph, node, shapes):
+        return [[shapes[0][0], shapes[1][1]]]
+
+    def perform(self, node, inputs, output_storage):
+        a, b = inputs
+        out = np.empty((a.shape[0], b.shape[1]), node.outputs[0].type.dtype)
+        matmul(a, b, out)
+        output_storage[0][0] = out
+
+
+class SharedSum(Op):
+    """The sum of floats over the leading axes, such as a bias's gradient over a batch.
+
+    PyTensor's own `Sum` converts each element to float64; here float32 numbers are added in blocks
+    and the blocks in float64, which is as accurate in practice and several times faster.
+    """
+
+    __props__ = ("axes",)
+
+    def __init__(self, axes):
+        self.axes = axes
+
+    def make_node(self, x):
+        shape = x.type.shape[self.axes :]
+        return Apply(self, [x], [TensorType(x.type.dtype, shape=shape)()])
+
+    def infer_shape(self, fgraph, node, shapes):
+        return [shapes[0][self.axes :]]
+
+    def perform(self, node, inputs, output_storage):
+        (x,) = inputs
+        kept = x.shape[self.axes :]
+        width = int(np.prod(kept))
+        table = np.ascontiguousarray(x).reshape(x.size // width if width else 0, width)
+        step = max(1, SUM_BLOCK // max(1, width))
+
+        def part(rows):
+            count = (rows.stop - rows.start) // step
+            whole = rows.start + count * step
+            blocks = table[rows.start : whole].reshape(count, step, width)
+            rest = np.add.reduce(table[whole : rows.stop], axis=0)
+            return np.add.reduce(np.add.reduce(blocks, axis=1), axis=0, dtype="float64") + rest
+
+        total = sum(split(len(table), x.size, part))
+        output_storage[0][0] = np.asarray(total, x.dtype).reshape(kept)
+
+
+def _leading_float_axes(node):
+    """Return how many leading axes a Sum node adds up, or 0 where `SharedSum` does not apply."""
+    x = node.inputs[0].type
+    axes = node.op.axis
+    if x.dtype not in ("float32", "float64") or node.outputs[0].type.dtype != x.dtype:
+        return 0
+    if axes is None or tuple(sorted(axes)) != tuple(range(len(axes))) or len(axes) == x.ndim:
+        return 0
+    return len(axes)
+
+
+def _overwritten(node, new_values):
+    """In-place pattern of a node: its outputs that are new values of variables it reads.
+
+    Args:
+        node: An `Elemwise` node.
+        new_values: New value -> the variable that it will be the value of.
+    """
+    pattern = {}
+    for i, output in enumerate(node.outputs):
+        variable = new_values.get(output)
+        if variable in node.inputs and variable.type.shape == output.type.shape:
+            pattern[i] = node.inputs.index(variable)
+    return pattern
+
+
+class ForTheVM(GraphRewriter):
+    """Replaces `Elemwise`, `Dot22` and `Sum` at the end of all rewriting.
+
+    New values of variables are written where the old ones were, all tried in one go: PyTensor's own
+    in-place rewriting checks the whole graph for each, which takes minutes on a deep model.
+    """
+
+    def apply(self, fgraph):
+        new_values = {
+            fgraph.outputs[place]: fgraph.inputs[source]
+            for place, source in (fgraph.update_mapping or {}).items()
+        }
+        try:
+            self._replace(fgraph, new_values)
+        except InconsistencyError:  # something reads an old value after the new one is there
+            self._replace(fgraph, {})
+
+    def _replace(self, fgraph, new_values):
+        pairs = []
+        # The last first: a node made here reads what is in the graph until that is replaced in turn.
+        for node in reversed(fgraph.toposort()):
+            if type(node.op) is Elemwise:
+                pattern = node.op.inplace_pattern or _overwritten(node, new_values)
+                op = BlockwiseElemwise(node.op.scalar_op, pattern, node.op.name)
+            elif type(node.op) is Dot22:
+                op = SharedDot()
+            elif type(node.op) is Sum and _leading_float_axes(node):
+                op = SharedSum(_leading_float_axes(node))
+            else:
+                continue
+            outputs = [variable.clone() for variable in node.outputs]
+            Apply(op, node.inputs, outputs)
+            pairs += zip(node.outputs, outputs, strict=True)
+        fgraph.replace_all_validate(pairs, reason="for_the_vm")

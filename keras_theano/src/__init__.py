@@ -1,0 +1,42 @@
+"""Keras's backend API on Theano, in the layout of Keras's own backends."""
+
+import sys
+
+if "keras" not in sys.modules:
+    # Keras has to come first: it imports this package while it loads, and needs it whole then.
+    del sys.modules[__name__]
+    import keras
+
+from keras.src.backend.common.name_scope import name_scope
+
+from keras_theano.src import core, image, linalg, math, nn, numpy, ops, random, tensorboard
+from keras_theano.src.core import (
+    IS_THREAD_SAFE,
+    SUPPORTS_COMPLEX_DTYPES,
+    SUPPORTS_GRADIENT,
+    SUPPORTS_RAGGED_TENSORS,
+    SUPPORTS_SPARSE_TENSORS,
+    Variable,
+    cast,
+    compute_output_spec,
+    cond,
+    convert_to_numpy,
+    convert_to_tensor,
+    device_scope,
+    is_tensor,
+    random_seed_dtype,
+    scatter,
+    shape,
+    stop_gradient,
+    vectorized_map,
+)
+from keras_theano.src.rnn import (
+    bidirectional_gru,
+    bidirectional_lstm,
+    cudnn_ok,
+    gru,
+    lstm,
+    rnn,
+)
+
+distribution_lib = None  # one process, one device

@@ -1,0 +1,166 @@
+"""How graphs become functions, in each of the modes that `keras_theano.set_mode` has."""
+
+import contextlib
+import contextvars
+import sys
+import warnings
+
+import pytensor
+from pytensor.compile.mode import Mode, optdb
+from pytensor.graph.rewriting.db import RewriteDatabaseQuery
+from pytensor.link.vm import Loop, VMLinker
+
+from keras_theano import setting
+from keras_theano.pytensor_ops.interpreted import ForTheVM
+from keras_theano.src import fusion, memory
+
+memory.keep_freed_memory()
+
+# Last of all, the element-wise chains that PyTensor has fused and the matrix products become ops
+# that the interpreted VM runs well: PyTensor's own would run element by element in Python.
+optdb.register("ForTheVM", ForTheVM(), "for_the_vm", position=1000)
+
+
+class _NamingLoop(Loop):
+    """PyTensor's loop over a function's nodes, but an error tells which node failed.
+
+    The original adds the graph's description to the message instead.
+    """
+
+    def __call__(self):
+        if self.time_thunks:  # profiling
+            return super().__call__()
+        for storage in self.pre_call_clear:
+            storage[0] = None
+        clear_after = self.post_thunk_clear or [()] * len(self.thunks)
+        node = None
+        try:
+            for thunk, node, unused in zip(  # noqa: B007 - the error below names the node
+                self.thunks, self.nodes, clear_after, strict=True
+            ):
+                thunk()
+                for storage in unused:
+                    storage[0] = None
+        except Exception as error:
+            error.theano_node = node
+            raise
+        return self.perform_updates()
+
+
+class _NamingLinker(VMLinker):
+    def make_vm(self, *args, **kwargs):
+        vm = super().make_vm(*args, **kwargs)
+        if type(vm) is Loop:
+            vm.__class__ = _NamingLoop
+        return vm
+
+
+_for_the_vm = contextvars.ContextVar("for_the_vm", default=False)
+
+
+@contextlib.contextmanager
+def interpreted():
+    """While it is active, graphs are compiled for the interpreted VM, whatever mode is set."""
+    token = _for_the_vm.set(True)
+    try:
+        yield
+    finally:
+        _for_the_vm.reset(token)
+
+
+def current():
+    """Return the name of the mode in use, as `keras_theano.mode`, where its GPU has been tried."""
+    if _for_the_vm.get():
+        return "vm"
+    if setting.mode() == "jax" and setting.is_automatic():
+        from keras_theano.src import jax_mode
+
+        if not jax_mode.has_gpu():
+            warnings.warn(
+                "There is an NVIDIA GPU, but JAX cannot use it, so models run on the processor. "
+                "To see why, run `import jax; jax.devices('gpu')`."
+            )
+            setting.give_up_gpu()
+    return setting.mode()
+
+
+def default_mode():
+    """The PyTensor mode of the graphs that PyTensor compiles. (In JAX mode these are few.)"""
+    return _MODES.get(current(), interpreter)()
+
+
+def interpreter():
+    """The interpreted VM: needs no C++ compiler, no cache, and starts at once."""
+    rewrites = RewriteDatabaseQuery(
+        include=["fast_run", "for_the_vm", "keep_marks"],
+        # A factor of a product costs nothing in the element-wise chain that follows it; ForTheVM
+        # sees to what may be done in place; looking for a BLAS to link to makes PyTensor 2.38 warn a
+        # learner that there is none; a sum into which PyTensor 2.38 has fused its argument is
+        # right in C alone; and slices of slices, merged, make the gradient of stacked recurrent
+        # cells grow without end.
+        exclude=[
+            "local_dot22_to_dot22scalar",
+            "inplace_elemwise",
+            "c_blas",
+            "local_careduce_fusion",
+            "local_subtensor_merge_slice",
+        ],
+    )
+    return Mode(_NamingLinker(use_cloop=False, c_thunks=False), rewrites)
+
+
+def _numba():
+    return pytensor.compile.mode.NUMBA.including("keep_marks")
+
+
+# Matrix products by NumPy, whose BLAS is there: looking for another to link to takes seconds, and
+# pip installs none.
+_NO_BLAS = ["BlasOpt", "c_blas", "specialize_matmul_to_batched_dot"]
+
+
+def _c():
+    rewrites = RewriteDatabaseQuery(include=["fast_run", "keep_marks"], exclude=_NO_BLAS)
+    return Mode(VMLinker(use_cloop=True), rewrites)
+
+
+_MODES = {"vm": interpreter, "numba": _numba, "c": _c}
+
+
+def compile_function(inputs, outputs, updates=()):
+    """Compile a graph in the mode that is set.
+
+    Args:
+        inputs: PyTensor variables that the function takes as arrays.
+        outputs: PyTensor variables it returns.
+        updates: Pairs (shared variable, new value).
+
+    Returns:
+        A function of arrays that returns a list of arrays (in JAX mode, JAX's).
+    """
+    if current() == "jax":
+        from keras_theano.src.jax_mode import JaxFunction
+
+        return JaxFunction(inputs, outputs, updates)
+    return _pytensor_function(inputs, outputs, fusion.fuse_updates(updates), default_mode())
+
+
+def interpret(inputs, outputs):
+    """Make a graph a function that the VM runs, whatever mode is set: for eager calls."""
+    return _pytensor_function(inputs, outputs, (), interpreter())
+
+
+def _pytensor_function(inputs, outputs, updates, mode):
+    return pytensor.function(
+        inputs,
+        outputs,
+        updates=updates,
+        mode=mode,
+        on_unused_input="ignore",
+        accept_inplace=True,
+    )
+
+
+def value_of(variable):
+    """The value of a shared variable as a NumPy array, which may be its very memory."""
+    jax_mode = sys.modules.get("keras_theano.src.jax_mode")
+    return jax_mode.host_value(variable) if jax_mode else variable.get_value(borrow=True)

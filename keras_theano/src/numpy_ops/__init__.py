@@ -1,0 +1,1 @@
+"""The families of functions that make up `keras_theano.src.numpy`."""

@@ -1,0 +1,331 @@
+"""Sums, means, extremes: functions that take axes away."""
+
+import builtins
+
+import numpy as np
+import pytensor.tensor as pt
+from keras.src.backend.common.backend_utils import canonicalize_axis
+from pytensor.graph.basic import Variable as TheanoVariable
+
+from keras_theano.src.numpy_ops.helpers import (
+    as_axes,
+    as_bool,
+    as_float,
+    cast,
+    float_compute,
+    is_bool,
+    is_complex,
+    is_float,
+    is_integer,
+    keep_axes,
+    op,
+    product,
+    scalar,
+    sizes_of,
+)
+from keras_theano.src.tensor import as_symbol, promote, supported_dtype
+
+
+def sum_dtype(dtype):
+    """Keras sums small integers in 32 bits."""
+    if dtype in ("bool", "int8", "int16"):
+        return "int32"
+    if dtype in ("uint8", "uint16"):
+        return "uint32"
+    return dtype
+
+
+@op
+def sum(x, axis=None, keepdims=False):
+    x = as_symbol(x)
+    axes = as_axes(axis, x.type.ndim)
+    dtype = sum_dtype(x.type.dtype)
+    return keep_axes(pt.sum(x, axis=axes, dtype=dtype), axes, keepdims)
+
+
+@op
+def prod(x, axis=None, keepdims=False, dtype=None):
+    x = as_symbol(x)
+    axes = as_axes(axis, x.type.ndim)
+    dtype = supported_dtype(dtype) if dtype is not None else sum_dtype(x.type.dtype)
+    return keep_axes(pt.prod(pt.cast(x, dtype), axis=axes, dtype=dtype), axes, keepdims)
+
+
+def count_of(x, axes):
+    """How many elements each result of a reduction over `axes` comes from, in the dtype of `x`."""
+    sizes = sizes_of(x)
+    count = product([sizes[axis] for axis in axes])
+    if isinstance(count, TheanoVariable):
+        return pt.cast(count, x.type.dtype)
+    return np.asarray(count, x.type.dtype)
+
+
+@op
+def mean(x, axis=None, keepdims=False):
+    x = as_float(x)
+    dtype = x.type.dtype
+    axes = as_axes(axis, x.type.ndim)
+    if dtype == "float16":  # sums of float16 overflow
+        x = pt.cast(x, "float32")
+    return pt.cast(keep_axes(pt.sum(x, axis=axes) / count_of(x, axes), axes, keepdims), dtype)
+
+
+@op
+def var(x, axis=None, keepdims=False):
+    x = as_float(x)
+    dtype = x.type.dtype
+    axes = as_axes(axis, x.type.ndim)
+    if dtype == "float16":
+        x = pt.cast(x, "float32")
+    deviation = x - mean(x, axes, keepdims=True)
+    if is_complex(x):
+        squares = pt.sqr(pt.real(deviation)) + pt.sqr(pt.imag(deviation))
+        dtype = squares.type.dtype
+    else:
+        squares = pt.sqr(deviation)
+    return pt.cast(mean(squares, axes, keepdims), dtype)
+
+
+@op
+def std(x, axis=None, keepdims=False):
+    return pt.sqrt(var(x, axis, keepdims))
+
+
+def _extreme(name, theano_max, x, axis, keepdims, initial):
+    axes = as_axes(axis, x.type.ndim)
+    if initial is None and builtins.any(x.type.shape[axis] == 0 for axis in axes):
+        raise ValueError(f"`{name}` of an empty tensor needs the argument `initial`.")
+    if initial is None:
+        result = theano_max(x, axis=axes) if axes else x
+    else:
+        # One element more along the reduced axes, so that empty tensors have one as well.
+        rest = [i for i in range(x.type.ndim) if i not in axes]
+        sizes = sizes_of(x)
+        lead, count = [sizes[i] for i in rest], product([sizes[i] for i in axes])
+        rows = pt.reshape(x.dimshuffle([*rest, *axes]), [*lead, count], ndim=len(lead) + 1)
+        extra = pt.alloc(as_symbol(initial, x.type.dtype), *lead, 1)
+        result = theano_max(pt.join(len(lead), rows, extra), axis=len(lead))
+    return keep_axes(result, axes, keepdims)
+
+
+@op
+def max(x, axis=None, keepdims=False, initial=None):
+    x = as_symbol(x)
+    if is_bool(x):
+        return pt.cast(max(pt.cast(x, "uint8"), axis, keepdims, initial), "bool")
+    return _extreme("max", pt.max, x, axis, keepdims, initial)
+
+
+@op
+def min(x, axis=None, keepdims=False, initial=None):
+    x = as_symbol(x)
+    if is_bool(x):
+        return pt.cast(min(pt.cast(x, "uint8"), axis, keepdims, initial), "bool")
+    if is_integer(x):
+        # PyTensor's minimum is -max(-x), which unsigned integers and -128 of int8 do not survive.
+        def theano_min(x, axis):
+            return pt.invert(pt.max(pt.invert(x), axis=axis))
+    else:
+        theano_min = pt.min
+    return _extreme("min", theano_min, x, axis, keepdims, initial)
+
+
+@op
+def amax(x, axis=None, keepdims=False):
+    return max(x, axis, keepdims)
+
+
+@op
+def amin(x, axis=None, keepdims=False):
+    return min(x, axis, keepdims)
+
+
+def _arg_extreme(theano_arg, x, axis, keepdims):
+    ndim = x.type.ndim
+    if not ndim:
+        return pt.zeros((), "int32")
+    if axis is None:
+        result = theano_arg(pt.flatten(x), axis=0)
+        axes = tuple(range(ndim))
+    else:
+        axes = as_axes(axis, ndim)
+        result = theano_arg(x, axis=axes[0])
+    return keep_axes(pt.cast(result, "int32"), axes, keepdims)
+
+
+@op
+def argmax(x, axis=None, keepdims=False):
+    return _arg_extreme(pt.argmax, as_symbol(x), axis, keepdims)
+
+
+@op
+def argmin(x, axis=None, keepdims=False):
+    x = as_symbol(x)
+    reverse = pt.invert if is_integer(x) or is_bool(x) else pt.neg
+    return _arg_extreme(pt.argmax, reverse(x), axis, keepdims)
+
+
+@op
+def all(x, axis=None, keepdims=False):
+    x = as_bool(x)
+    axes = as_axes(axis, x.type.ndim)
+    return keep_axes(pt.all(x, axis=axes) if axes else x, axes, keepdims)
+
+
+@op
+def any(x, axis=None, keepdims=False):
+    x = as_bool(x)
+    axes = as_axes(axis, x.type.ndim)
+    return keep_axes(pt.any(x, axis=axes) if axes else x, axes, keepdims)
+
+
+@op
+def count_nonzero(x, axis=None):
+    x = as_bool(x)
+    return pt.sum(x, axis=as_axes(axis, x.type.ndim), dtype="int32")
+
+
+def _cumulative(theano_op, x, axis, dtype):
+    x = as_symbol(x)
+    if dtype is not None:
+        x = pt.cast(x, supported_dtype(dtype))
+    elif is_bool(x):
+        x = pt.cast(x, "int32")
+    if axis is None:
+        x, axis = pt.flatten(x), 0
+    dtype = x.type.dtype
+    if is_integer(x):
+        # NumPy adds small integers up in 64 bits, whatever type PyTensor expects.
+        x = cast(x, "uint64" if dtype.startswith("uint") else "int64")
+    return cast(theano_op(x, axis=canonicalize_axis(axis, x.type.ndim)), dtype)
+
+
+@op
+def cumsum(x, axis=None, dtype=None):
+    return _cumulative(pt.cumsum, x, axis, dtype)
+
+
+@op
+def cumprod(x, axis=None, dtype=None):
+    return _cumulative(pt.cumprod, x, axis, dtype)
+
+
+@op
+def ptp(x, axis=None, keepdims=False):
+    x = as_symbol(x)
+    return max(x, axis, keepdims) - min(x, axis, keepdims)
+
+
+@op
+def average(x, axis=None, weights=None):
+    if weights is None:
+        return mean(as_symbol(x), axis)
+    x, weights = promote(x, weights, at_least=float)
+    if weights.type.ndim != x.type.ndim:
+        axes = as_axes(axis, x.type.ndim)
+        if axis is None or weights.type.ndim != len(axes):
+            raise ValueError(
+                "`weights` must have the shape of `x`, or that of its reduced axes. Received: "
+                f"x.shape={x.type.shape}, weights.shape={weights.type.shape}, axis={axis}"
+            )
+        order = np.argsort(
+            np.argsort(
+                [
+                    canonicalize_axis(a, x.type.ndim)
+                    for a in (axis if isinstance(axis, (list, tuple)) else (axis,))
+                ]
+            )
+        )
+        weights = weights.dimshuffle(list(np.argsort(order)))
+        around = tuple(i for i in range(x.type.ndim) if i not in axes)
+        weights = pt.expand_dims(weights, around)
+    weights = pt.alloc(weights, *sizes_of(x)) if weights.type.shape != x.type.shape else weights
+    return sum(x * weights, axis) / sum(weights, axis)
+
+
+# --- Reductions that leave NaN out ----------------------------------------------------------------
+
+
+def _without_nan(x, instead):
+    """`x` with `instead` for NaN."""
+    return pt.switch(pt.isnan(x), scalar(instead, x), x) if is_float(x) else x
+
+
+@op
+def nansum(x, axis=None, keepdims=False):
+    return sum(_without_nan(as_symbol(x), 0), axis, keepdims)
+
+
+@op
+def nanprod(x, axis=None, keepdims=False):
+    return prod(_without_nan(as_symbol(x), 1), axis, keepdims)
+
+
+@op
+def nancumsum(x, axis=None, dtype=None):
+    return cumsum(_without_nan(as_symbol(x), 0), axis, dtype)
+
+
+@op
+def nancumprod(x, axis=None, dtype=None):
+    return cumprod(_without_nan(as_symbol(x), 1), axis, dtype)
+
+
+def _nan_extreme(reduce, worst, x, axis, keepdims):
+    x = as_symbol(x)
+    result = reduce(_without_nan(x, worst), axis, keepdims)
+    if not is_float(x):
+        return result
+    return pt.switch(all(pt.isnan(x), axis, keepdims), scalar(np.nan, x), result)
+
+
+@op
+def nanmax(x, axis=None, keepdims=False):
+    return _nan_extreme(max, -np.inf, x, axis, keepdims)
+
+
+@op
+def nanmin(x, axis=None, keepdims=False):
+    return _nan_extreme(min, np.inf, x, axis, keepdims)
+
+
+def _nan_arg(find, worst, x, axis, keepdims):
+    """The place of an extreme; -1 where all are NaN."""
+    x = as_symbol(x)
+    place = find(_without_nan(x, worst), axis, keepdims)
+    if not is_float(x):
+        return place
+    return pt.switch(all(pt.isnan(x), axis, keepdims), scalar(-1, place), place)
+
+
+@op
+def nanargmax(x, axis=None, keepdims=False):
+    return _nan_arg(argmax, -np.inf, x, axis, keepdims)
+
+
+@op
+def nanargmin(x, axis=None, keepdims=False):
+    return _nan_arg(argmin, np.inf, x, axis, keepdims)
+
+
+def _nan_mean(x, axis, keepdims):
+    count = sum(cast(pt.invert(pt.isnan(x)), x.type.dtype), axis, keepdims)
+    return nansum(x, axis, keepdims) / count
+
+
+@op
+def nanmean(x, axis=None, keepdims=False):
+    x, dtype = float_compute(x)
+    return cast(_nan_mean(x, axis, keepdims), dtype)
+
+
+@op
+def nanvar(x, axis=None, keepdims=False):
+    x, dtype = float_compute(x)
+    deviation = x - _nan_mean(x, axis, keepdims=True)
+    return cast(_nan_mean(pt.sqr(deviation), axis, keepdims), dtype)
+
+
+@op
+def nanstd(x, axis=None, keepdims=False):
+    return pt.sqrt(nanvar(as_symbol(x), axis, keepdims))

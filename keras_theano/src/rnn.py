@@ -1,0 +1,293 @@
+"""Recurrent layers' loops: any cell by `scan`, LSTM and GRU as one node for the whole sequence."""
+
+import pytensor.tensor as pt
+from keras.src import tree
+
+from keras_theano.pytensor_ops import recurrent
+from keras_theano.src import control_flow
+from keras_theano.src.body import call_and_undo
+from keras_theano.src.missing import missing_op
+from keras_theano.src.shapes import size, with_shape
+from keras_theano.src.tensor import as_symbol, op
+
+__getattr__ = missing_op("rnn")
+
+
+def rnn(
+    step_function,
+    inputs,
+    initial_states,
+    go_backwards=False,
+    mask=None,
+    constants=None,
+    unroll=False,
+    input_length=None,
+    time_major=False,
+    zero_output_for_mask=False,
+    return_all_outputs=True,
+):
+    """Run a cell over the time axis.
+
+    Args:
+        step_function: From (input of one step, states and constants) to (output, new states).
+        inputs: Nested structure of (batch, time, ...) tensors.
+        initial_states: Nested structure of (batch, ...) tensors.
+        go_backwards: Whether to begin with the last step; outputs are in the order of processing.
+        mask: None, or bool (batch, time[, 1]): where False, states keep their values.
+        constants: Further tensors for every step.
+        unroll: Whether to repeat the cell's graph for every step, which needs a known length.
+        input_length: Not used: the length is that of `inputs`.
+        time_major: Whether all have their time axis before the batch axis.
+        zero_output_for_mask: Whether masked steps give zeros, instead of the last output.
+        return_all_outputs: Whether `outputs` has all steps, or only the last one.
+
+    Returns:
+        (last output (batch, ...), outputs (batch, time, ...), final states).
+    """
+    if not time_major:
+        inputs = tree.map_structure(_swap_batch_and_time, inputs)
+    steps = tree.flatten(inputs)[0].shape[0]
+    if unroll and not steps:
+        raise ValueError("Unrolling requires a fixed number of timesteps.")
+    if mask is not None:
+        mask = _as_mask(mask, time_major)
+    if go_backwards:
+        inputs = tree.map_structure(_reverse, inputs)
+        mask = None if mask is None else _reverse(mask)
+    states = tuple(initial_states)
+    constants = tuple(constants or ())
+
+    def run_cell(x, states):
+        output, new_states = step_function(x, (*states, *constants))
+        # A cell may return its states in another kind of sequence than it was given.
+        return output, tree.pack_sequence_as(states, tree.flatten(new_states))
+
+    def step(carry, x):
+        states, last_output = carry
+        x, mask_t = x
+        output, new_states = run_cell(x, states)
+        if mask_t is not None:
+            skipped = last_output
+            if zero_output_for_mask:
+                skipped = tree.map_structure(_zeros_like, output)
+            output = tree.map_structure(lambda a, b: _where(mask_t, a, b), output, skipped)
+            new_states = tree.map_structure(lambda a, b: _where(mask_t, a, b), new_states, states)
+        return (new_states, output), (output if return_all_outputs else None)
+
+    first = tree.map_structure(lambda leaf: leaf[0], inputs)
+    (example, _), _ = call_and_undo(lambda: run_cell(first, states))
+    last_output = _output_before(states, example)
+    (states, last_output), outputs = control_flow.scan(
+        step, (states, last_output), (inputs, mask), unroll=bool(unroll) or 1
+    )
+    if not return_all_outputs:
+        outputs = tree.map_structure(lambda leaf: _expand(leaf, 0), last_output)
+    if not time_major:
+        outputs = tree.map_structure(_swap_batch_and_time, outputs)
+    return last_output, outputs, states
+
+
+def _output_before(states, example):
+    """Return what counts as the output before the first step, should that one be masked.
+
+    In LSTM, GRU and the like the first state is the output (of a stack, the last cell's first
+    state); for a cell whose output is of another shape, zeros.
+    """
+    state = states[-1][0] if tree.is_nested(states[0]) else states[0]
+    nested = tree.is_nested(example) or tree.is_nested(state)
+    if not nested and state.shape[1:] == example.shape[1:] and state.dtype == example.dtype:
+        return state
+    return tree.map_structure(_zeros_like, example)
+
+
+@op
+def _swap_batch_and_time(x):
+    return as_symbol(x).swapaxes(0, 1)
+
+
+@op
+def _reverse(x):
+    return as_symbol(x)[::-1]
+
+
+@op
+def _expand(x, axis):
+    return pt.expand_dims(as_symbol(x), axis)
+
+
+@op
+def _zeros_like(x):
+    return pt.zeros_like(as_symbol(x))
+
+
+@op
+def _as_mask(mask, time_major):
+    """Return the mask as bool (time, batch)."""
+    mask = as_symbol(mask, "bool")
+    if mask.type.ndim == 3:
+        mask = mask.all(axis=-1)
+    return mask if time_major else mask.swapaxes(0, 1)
+
+
+@op
+def _where(mask, x, other):
+    """Choose rows of `x` where `mask` (batch,) is true, else of `other`."""
+    x, other, mask = as_symbol(x), as_symbol(other), as_symbol(mask)
+    return pt.switch(pt.expand_dims(mask, tuple(range(1, x.type.ndim))), x, other)
+
+
+# --- LSTM and GRU as one node --------------------------------------------------------------------
+
+
+def cudnn_ok(activation, recurrent_activation, unroll=False, use_bias=True):
+    """Tell whether the one-node LSTM and GRU compute these activations: tanh and sigmoid."""
+    from keras.src import activations, ops
+
+    return activation in (activations.tanh, ops.tanh) and recurrent_activation in (
+        activations.sigmoid,
+        ops.sigmoid,
+    )
+
+
+def _check_fused(activation, recurrent_activation, mask, return_sequences):
+    """Raise NotImplementedError, upon which Keras takes `rnn`, where one node does not serve.
+
+    With a mask and all outputs, whether masked outputs are zero is known to `rnn` only.
+    """
+    if not cudnn_ok(activation, recurrent_activation):
+        raise NotImplementedError
+    if mask is not None and return_sequences:
+        raise NotImplementedError
+
+
+def _arrange(inputs, mask, kernel, bias, go_backwards):
+    """Return the gates' input part (time, batch, gates * units) and the mask, in step order."""
+    inputs, kernel = as_symbol(inputs), as_symbol(kernel)
+    x = inputs.swapaxes(0, 1)
+    if mask is not None:
+        mask = [_as_mask(mask, time_major=False)]
+    if go_backwards:
+        x = x[::-1]
+        mask = mask and [mask[0][::-1]]
+    # One matrix product for all steps: PyTensor's own for three axes is slower.
+    time, batch = size(x, 0), size(x, 1)
+    product = pt.dot(x.reshape((-1, size(x, 2))), kernel)
+    if bias is not None:
+        product = product + bias
+    gates = product.reshape((time, batch, size(kernel, 1)))
+    return with_shape(gates, (time, batch, size(kernel, 1))), mask or []
+
+
+def _results(states, return_sequences, dtype):
+    """Return the last output, and the outputs (batch, time, units), in the inputs' dtype."""
+    last = states[-1]
+    outputs = states[1:].swapaxes(0, 1) if return_sequences else pt.expand_dims(last, 1)
+    return as_symbol(last, dtype), as_symbol(outputs, dtype)
+
+
+def _compute_dtype(*values):
+    """float16 is computed in float32: NumPy has no fast product of half-precision matrices."""
+    return "float64" if any(v.type.dtype == "float64" for v in values) else "float32"
+
+
+@op
+def _lstm(inputs, h, c, mask, kernel, recurrent_kernel, bias, return_sequences, go_backwards):
+    inputs, kernel = as_symbol(inputs), as_symbol(kernel)
+    dtype = _compute_dtype(inputs, kernel)
+    inner = [as_symbol(v, dtype) for v in (inputs, h, c, kernel, recurrent_kernel)]
+    bias = None if bias is None else as_symbol(bias, dtype)
+    x, mask = _arrange(inner[0], mask, inner[3], bias, go_backwards)
+    hs, cs, _ = recurrent.LSTM(masked=bool(mask))(x, inner[1], inner[2], inner[4], *mask)
+    last, outputs = _results(hs, return_sequences, inputs.type.dtype)
+    return last, outputs, as_symbol(cs[-1], inputs.type.dtype)
+
+
+def lstm(
+    inputs,
+    initial_state_h,
+    initial_state_c,
+    mask,
+    kernel,
+    recurrent_kernel,
+    bias,
+    activation,
+    recurrent_activation,
+    return_sequences=False,
+    go_backwards=False,
+    unroll=False,
+):
+    """Run an LSTM with Keras's weights over (batch, time, features) inputs.
+
+    Returns:
+        (last output, outputs (batch, time, units), [h, c]).
+
+    Raises:
+        NotImplementedError: Keras is to take the general loop.
+    """
+    _check_fused(activation, recurrent_activation, mask, return_sequences)
+    last, outputs, c = _lstm(
+        inputs,
+        initial_state_h,
+        initial_state_c,
+        mask,
+        kernel,
+        recurrent_kernel,
+        bias,
+        return_sequences,
+        go_backwards,
+    )
+    return last, outputs, [last, c]
+
+
+@op
+def _gru(inputs, h, mask, kernel, recurrent_kernel, bias, return_sequences, go_backwards):
+    inputs, kernel = as_symbol(inputs), as_symbol(kernel)
+    dtype = _compute_dtype(inputs, kernel)
+    inner = [as_symbol(v, dtype) for v in (inputs, h, kernel, recurrent_kernel)]
+    if bias is None:
+        bias = pt.zeros((2, size(kernel, 1)), dtype)
+    bias = as_symbol(bias, dtype)
+    x, mask = _arrange(inner[0], mask, inner[2], bias[0], go_backwards)
+    hs, *_ = recurrent.GRU(masked=bool(mask))(x, inner[1], inner[3], bias[1], *mask)
+    return _results(hs, return_sequences, inputs.type.dtype)
+
+
+def gru(
+    inputs,
+    initial_state,
+    mask,
+    kernel,
+    recurrent_kernel,
+    bias,
+    activation,
+    recurrent_activation,
+    return_sequences=False,
+    go_backwards=False,
+    unroll=False,
+    reset_after=True,
+):
+    """Run a GRU with Keras's weights; as `lstm`, with [h] for states."""
+    _check_fused(activation, recurrent_activation, mask, return_sequences)
+    if not reset_after:
+        raise NotImplementedError
+    last, outputs = _gru(
+        inputs,
+        initial_state,
+        mask,
+        kernel,
+        recurrent_kernel,
+        bias,
+        return_sequences,
+        go_backwards,
+    )
+    return last, outputs, [last]
+
+
+def bidirectional_lstm(*args, **kwargs):
+    """Keras then runs `lstm` twice, which is what one node would do here as well."""
+    raise NotImplementedError
+
+
+def bidirectional_gru(*args, **kwargs):
+    """Keras then runs `gru` twice, which is what one node would do here as well."""
+    raise NotImplementedError
