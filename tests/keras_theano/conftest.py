@@ -1,0 +1,24 @@
+"""Tests of the engine: Keras runs on it, and JAX, where the test folder has it, checks values."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ["KERAS_BACKEND"] = "theano"
+
+import keras_theano  # noqa: F401 - before Keras, whose choice of engine it extends
+
+_TESTDEPS = Path(__file__).resolve().parents[2] / ".testdeps"
+
+
+def _made_for_this_python():
+    try:
+        stamp = json.loads((_TESTDEPS / "thinking-in-keras.json").read_text())
+    except FileNotFoundError:
+        return False
+    return stamp["python"] == "{}.{}".format(*sys.version_info)
+
+
+if _made_for_this_python() and str(_TESTDEPS) not in sys.path:
+    sys.path.append(str(_TESTDEPS))

@@ -1,0 +1,123 @@
+"""Choosing the engine, what it leaves alone, and what it says when something is wrong."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def run(code, **environment):
+    """Run `code` in a Python of its own; return what it printed, output and errors together."""
+    import os
+
+    keep = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**keep, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
+    )
+    return done.stdout + done.stderr
+
+
+TRAINED = """
+import keras_theano, keras, numpy as np, sys, tempfile, os
+keras.utils.set_random_seed(1)
+x = np.linspace(-1, 1, 64, dtype="float32")[:, None]
+model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)])
+model.compile(keras.optimizers.Adam(0.05), "mse")
+first = model.evaluate(x, x**2, verbose=0)
+history = model.fit(x, x**2, epochs=30, batch_size=16, verbose=0)
+"""
+
+
+def test_training_saving_and_loading_import_no_other_engine():
+    code = TRAINED + (
+        "path = os.path.join(tempfile.mkdtemp(), 'model.keras')\n"
+        "model.save(path)\n"
+        "again = keras.models.load_model(path)\n"
+        "assert np.array_equal(model.predict(x, verbose=0), again.predict(x, verbose=0))\n"
+        "again.fit(x, x**2, epochs=1, verbose=0)\n"
+        "assert history.history['loss'][-1] < first / 4, (first, history.history['loss'])\n"
+        "print(keras.backend.backend(), *sorted({'tensorflow', 'torch'} & set(sys.modules)))\n"
+    )
+    assert run(code).strip().splitlines()[-1] == "theano"
+
+
+def test_the_engine_of_a_running_keras_cannot_be_changed():
+    printed = run("import keras; import keras_theano", KERAS_BACKEND="numpy")
+    if "No module named 'jax'" in printed:  # Keras's own NumPy backend wants JAX
+        printed = run("import keras; import keras_theano", KERAS_BACKEND="tensorflow")
+    assert "RuntimeError: Keras is already running on" in printed
+    assert "`import keras_theano` before `import keras`" in printed
+
+
+def test_an_op_that_is_missing_is_named():
+    printed = run(
+        "import keras_theano, keras\n"
+        "from keras.src import backend\n"
+        "try: backend.numpy.no_such_op(1)\n"
+        "except NotImplementedError as error: print(error)\n"
+        "print(hasattr(backend.numpy, 'no_such_op'))\n"
+    )
+    assert "no implementation of Keras's numpy.no_such_op" in printed
+    assert printed.strip().endswith("False")
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message", "place"),
+    [
+        ("[[1, 2, 12]]", "[0]", "index 12 is out of bounds", "in layer 'words' of sequential"),
+        (
+            "[[1, 2, 3]]",
+            "[5]",
+            "Label 5 is outside the range of the 2 classes",
+            "in the loss 'sparse_categorical_crossentropy'",
+        ),
+    ],
+)
+def test_errors_name_the_layer_and_not_the_graph(x, y, message, place):
+    printed = run(
+        "import keras_theano, keras, numpy as np\n"
+        "layers = keras.layers\n"
+        "model = keras.Sequential([keras.Input((3,), dtype='int32'),\n"
+        "    layers.Embedding(10, 4, name='words'), layers.Flatten(),\n"
+        "    layers.Dense(2, activation='softmax')])\n"
+        "model.compile('sgd', 'sparse_categorical_crossentropy')\n"
+        f"try: model.train_on_batch(np.array({x}), np.array({y}))\n"
+        "except Exception as error: print(error)\n"
+    )
+    assert message in printed
+    assert place in printed
+    assert "Apply node" not in printed and "Toposort" not in printed
+
+
+def test_a_loss_that_became_nan_is_said():
+    printed = run(
+        TRAINED.replace("Adam(0.05)", "SGD(1e30)").replace("epochs=30", "epochs=2"),
+        PYTHONWARNINGS="default",
+    )
+    assert "The loss became NaN (not a number) in epoch" in printed
+
+
+def test_weights_are_not_changed_by_later_training_once_read():
+    printed = run(
+        TRAINED + "before = model.get_weights()\nkept = [w.copy() for w in before]\n"
+        "model.fit(x, x**2, epochs=1, verbose=0)\n"
+        "print(all(np.array_equal(a, b) for a, b in zip(before, kept)))\n"
+    )
+    assert printed.strip().endswith("True")
+
+
+def test_a_batch_of_another_length_and_other_inner_sizes():
+    printed = run(
+        "import keras_theano, keras, numpy as np\n"
+        "layers = keras.layers\n"
+        "model = keras.Sequential([keras.Input((None, 3)), layers.LSTM(4), layers.Dense(1)])\n"
+        "model.compile('adam', 'mse')\n"
+        "for n, steps in ((4, 5), (1, 5), (7, 9), (2, 1)):\n"
+        "    model.train_on_batch(np.ones((n, steps, 3)), np.ones((n, 1)))\n"
+        "print(len(model.train_function.step.functions))\n"
+    )
+    assert printed.strip().splitlines()[-1] == "1"

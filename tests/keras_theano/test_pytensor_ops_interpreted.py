@@ -1,0 +1,150 @@
+"""The ops that the interpreted VM runs for element-wise chains, products and sums."""
+
+import keras_theano  # noqa: F401 - the engine, before Keras
+
+# isort: split
+import keras  # noqa: F401
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+from keras_theano.pytensor_ops import interpreted
+from keras_theano.src import modes
+
+RNG = np.random.default_rng(0)
+
+
+def ops_of(function):
+    return [type(node.op) for node in function.maker.fgraph.apply_nodes]
+
+
+def tensor(shape, dtype="float32"):
+    return pt.TensorType(dtype, shape=shape)()
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7, 5000])
+def test_fused_chain_with_broadcast_bias(rows):
+    x, bias = tensor((None, 33)), tensor((1, 33))
+    y = pt.exp(-pt.sqr(x + bias)) * 2 + pt.switch(x > 0, x, 0.1 * x) - pt.maximum(x, bias)
+    function = modes.compile_function([x, bias], [y])
+    assert interpreted.BlockwiseElemwise in ops_of(function)
+    a, b = RNG.normal(size=(rows, 33)).astype("f4"), RNG.normal(size=(1, 33)).astype("f4")
+    expected = np.exp(-((a + b) ** 2)) * 2 + np.where(a > 0, a, 0.1 * a) - np.maximum(a, b)
+    (found,) = function(a, b)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_every_order_of_memory_gives_the_same():
+    x, z = tensor((None, None)), tensor((None, None))
+    function = modes.compile_function([x, z], [pt.tanh(x) * z + pt.sqrt(abs(z)) / 3])
+    a, b = RNG.normal(size=(200, 300)).astype("f4"), RNG.normal(size=(200, 300)).astype("f4")
+    expected = np.tanh(a) * b + np.sqrt(abs(b)) / 3
+    for first in (a, np.asfortranarray(a), np.repeat(a, 2, 1)[:, ::2]):
+        np.testing.assert_allclose(function(first, b)[0], expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("terms", [2, 3, 40])
+def test_sums_of_many_terms(terms):
+    inputs = [tensor((None,)) for _ in range(terms)]
+    function = modes.compile_function(inputs, [pt.add(*inputs) * 2])
+    arrays = [RNG.normal(size=50_000).astype("f4") for _ in range(terms)]
+    np.testing.assert_allclose(function(*arrays)[0], 2 * sum(arrays), rtol=1e-3, atol=1e-4)
+
+
+def test_updates_in_place_read_the_old_values():
+    # Momentum: both new values need the old ones, and both may be written over them.
+    start = RNG.normal(size=70_000).astype("f4")
+    w = pytensor.shared(start.copy(), shape=start.shape)
+    v = pytensor.shared(np.ones_like(start), shape=start.shape)
+    new_v = 0.9 * v + w
+    function = modes.compile_function([], [w.sum()], [(v, new_v), (w, w - 0.1 * new_v + v)])
+    expected_w, expected_v = start, np.ones_like(start)
+    for _ in range(5):
+        total = expected_w.sum(dtype="f8")
+        old_v = expected_v
+        expected_v = np.float32(0.9) * expected_v + expected_w
+        expected_w = expected_w - np.float32(0.1) * expected_v + old_v
+        assert float(function()[0]) == pytest.approx(total, abs=0.5)
+    np.testing.assert_allclose(v.get_value(), expected_v, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(w.get_value(), expected_w, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "uint8", "bool", "float16", "float64"])
+def test_dtypes(dtype):
+    x = tensor((None,), dtype)
+    y = pt.sqrt(pt.cast(x, "float32")) + pt.cast(pt.eq(x, x), "float32")
+    a = np.abs(RNG.normal(size=9) * 5).astype(dtype)
+    (found,) = modes.compile_function([x], [y])(a)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, np.sqrt(a.astype("f4")) + 1, rtol=1e-3)
+
+
+def test_an_operation_without_a_ufunc():
+    x = tensor((None,), "float64")
+    (found,) = modes.compile_function([x], [pt.gammainc(2.0, x) + pt.tri_gamma(x + 1)])(
+        np.array([0.5, 2.0])
+    )
+    from scipy import special
+
+    expected = special.gammainc(2.0, [0.5, 2.0]) + special.polygamma(1, [1.5, 3.0])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (700, 900, 20), (1, 900, 700), (64, 1, 33)])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_shared_dot(shape, transposed):
+    n, k, m = shape
+    a, b = tensor((None, None)), tensor((None, None))
+    function = modes.compile_function([a, b], [pt.dot(a.T if transposed else a, b)])
+    assert interpreted.SharedDot in ops_of(function)
+    x, y = RNG.normal(size=(n, k)).astype("f4"), RNG.normal(size=(k, m)).astype("f4")
+    (found,) = function(np.ascontiguousarray(x.T) if transposed else x, y)
+    np.testing.assert_allclose(found, x @ y, rtol=1e-3, atol=1e-3)
+
+
+def test_a_product_of_matrices_that_do_not_fit_is_refused():
+    a, b = tensor((None, None)), tensor((None, None))
+    function = modes.compile_function([a, b], [pt.dot(a, b)])
+    with pytest.raises(ValueError):
+        function(np.ones((2, 3), "f4"), np.ones((4, 5), "f4"))
+
+
+@pytest.mark.parametrize("shape", [(64, 26, 26, 32), (5, 1, 1, 3), (0, 3, 3, 2), (3, 3, 3, 0)])
+def test_shared_sum(shape):
+    x = tensor((None, None, None, None))
+    function = modes.compile_function([x], [x.sum(axis=(0, 1, 2))])
+    assert interpreted.SharedSum in ops_of(function)
+    a = RNG.normal(1, 1, size=shape).astype("f4")
+    (found,) = function(a)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, a.sum((0, 1, 2), dtype="f8"), rtol=1e-6, atol=1e-5)
+
+
+def test_one_result_as_two_outputs():
+    from pytensor.scalar import Composite, add, get_scalar_type, identity, mul
+    from pytensor.tensor.elemwise import Elemwise
+
+    a, b = get_scalar_type("float32")(), get_scalar_type("float32")()
+    product = mul(a, b)
+    both = Composite([a, b], [product, product, identity(a), add(product, a)])
+    x, y = tensor((None,)), tensor((None,))
+    function = modes.compile_function([x, y], Elemwise(both)(x, y))
+    p, q = RNG.normal(size=(2, 40_000)).astype("f4")
+    for found, expected in zip(function(p, q), (p * q, p * q, p, p * q + p), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(64, 13, 13, 32), (1, 1, 7, 5), (50, 3), (2, 1), (97, 1, 101)])
+def test_a_bias_along_the_last_axis(shape):
+    x = tensor((None,) * len(shape))
+    bias, rows = tensor((None,)), tensor((None,) + (1,) * (len(shape) - 1))
+    function = modes.compile_function([x, bias, rows], [x * 2 + bias, pt.sqr(x - bias) * rows])
+    a, b = RNG.normal(size=shape).astype("f4"), RNG.normal(size=shape[-1]).astype("f4")
+    r = RNG.normal(size=(shape[0],) + (1,) * (len(shape) - 1)).astype("f4")
+    if shape[0] == 1:
+        r = r[:1]
+    first, second = function(a, b, r)
+    np.testing.assert_allclose(first, a * 2 + b, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(second, (a - b) ** 2 * r, rtol=1e-4, atol=1e-5)
