@@ -1,0 +1,1 @@
+"""Speed of the Theano engine beside other engines: ``python -m benchmarks --help``."""
