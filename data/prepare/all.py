@@ -1,0 +1,15 @@
+"""Rebuild every pack, one after another: each script beside this one that calls `run`."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+packs = sorted(listing.parent.name for listing in HERE.parent.glob("*/files.json"))
+failed = [
+    pack
+    for pack in packs
+    if subprocess.run([sys.executable, HERE / f"{pack}.py", *sys.argv[1:]]).returncode
+]
+if failed:
+    raise SystemExit(f"not rebuilt as recorded: {', '.join(failed)}")

@@ -1,0 +1,78 @@
+"""Every pack is whole, documented and as its card and its list of files say."""
+
+import importlib.util
+import json
+import subprocess
+
+import pytest
+
+from utils.data import packs
+
+PACKS = packs.pack_names()
+PREPARE = packs.DATA / "prepare"
+
+
+def load_index():
+    spec = importlib.util.spec_from_file_location("data_index", PREPARE / "index.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_all_files_are_whole(pack):
+    assert packs.pack_paths(pack)
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_no_file_is_unlisted_and_no_pickle_is_shipped(pack):
+    listed = packs.pack_files(pack).keys() | {"card.toml", "files.json", "README.md"}
+    folder = packs.DATA / pack
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert found == set(listed)
+    assert not [name for name in found if name.endswith((".pkl", ".pickle", ".joblib"))]
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_a_script_rebuilds_it_and_its_licence_is_there(pack):
+    assert (PREPARE / f"{pack}.py").is_file()
+    card = packs.load_card(pack)
+    assert card["licence_files"] and set(card["licence_files"]) <= packs.pack_files(pack).keys()
+
+
+def test_cards_are_complete_and_rendered():
+    index = load_index()
+    found, complaints = index.cards()
+    assert not complaints
+    assert sorted(found) == PACKS
+    for pack, card in found.items():
+        rendered = (packs.DATA / pack / "README.md").read_text(encoding="utf-8")
+        assert rendered == index.render_pack(pack, card), "run python data/prepare/index.py"
+    rendered = (packs.DATA / "README.md").read_text(encoding="utf-8")
+    assert rendered == index.render_index(found), "run python data/prepare/index.py"
+
+
+def test_the_whole_folder_stays_small():
+    sizes = [path.stat().st_size for path in packs.DATA.rglob("*") if path.is_file()]
+    assert sum(sizes) < 40e6
+
+
+def test_line_endings_are_left_alone():
+    # Git would change CRLF on Windows, and with it the checksums.
+    path = packs.DATA / "photos" / "photos.csv"
+    shown = subprocess.run(
+        ["git", "check-attr", "text", "--", path],
+        cwd=packs.COURSE_ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if shown.returncode == 128:
+        pytest.skip("not a git checkout")
+    assert shown.stdout.strip().endswith("text: unset")
+
+
+def test_lists_of_files_hold_sizes_and_checksums():
+    for pack in PACKS:
+        listing = json.loads((packs.DATA / pack / "files.json").read_text())
+        for entry in listing.values():
+            assert entry.keys() == {"bytes", "sha256"} and len(entry["sha256"]) == 64
