@@ -1,0 +1,165 @@
+"""utils.figures and utils.widgets, in an IPython shell where their output is caught."""
+
+import base64
+import io
+
+import ipywidgets
+import matplotlib
+import pytest
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.core.interactiveshell import InteractiveShell
+from matplotlib.figure import Figure
+from PIL import Image
+
+from utils import figures, widgets
+
+
+@pytest.fixture
+def shell(monkeypatch):
+    """An IPython shell that keeps what is published: list of dicts in `shell.published`."""
+    shell = InteractiveShell.instance()
+    published = []
+
+    def publish(data, metadata=None, *, transient=None, update=False, **kwargs):
+        published.append({"data": data, "update": update, "transient": transient})
+
+    monkeypatch.setattr(shell.display_pub, "publish", publish)
+    monkeypatch.setattr(InteractiveShell, "initialized", classmethod(lambda cls: True))
+    shell.published = published
+    yield shell
+    InteractiveShell.clear_instance()
+
+
+def picture_in(html):
+    """The picture inside `<img src="data:...">`."""
+    data = html.partition("base64,")[2].partition('"')[0]
+    return Image.open(io.BytesIO(base64.b64decode(data)))
+
+
+def figure(alt=None, size=(4, 3)):
+    made = Figure(figsize=size)
+    made.add_subplot().plot([1, 2])
+    if alt is not None:
+        made.alt = alt
+    return made
+
+
+def test_html_has_the_alt_text_escaped_and_the_picture():
+    html = figures.to_html(figure('Loss < 1 & "falling"'))
+    assert 'alt="Loss &lt; 1 &amp; &quot;falling&quot;"' in html
+    assert 'width="320"' in html
+    assert picture_in(html).size == (4 * figures.SAVED_DPI, 3 * figures.SAVED_DPI)
+
+
+def test_html_without_alt_text_has_an_empty_one():
+    assert 'alt=""' in figures.to_html(figure())
+
+
+def test_photographs_are_stored_smaller_than_png():
+    noisy = Figure(figsize=(6, 6))
+    rng = np.random.default_rng(0)
+    noisy.add_subplot().imshow(rng.random((900, 900, 3)))
+    html = figures.to_html(noisy)
+    assert picture_in(html).format == "WEBP"
+    assert len(html) < len(figures._picture(noisy, "png"))
+
+
+def test_notebook_shows_figures_as_html_alone():
+    """In a real kernel, as the front end sees it, also after a setup cell that was run twice."""
+    from nbclient import execute
+    from nbformat.v4 import new_code_cell, new_notebook
+
+    style = "from utils.figures import use_style\nuse_style()\nuse_style()"
+    plot = "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nfig.alt = 'A line.'"
+    notebook = execute(new_notebook(cells=[new_code_cell(style), new_code_cell(plot)]))
+    assert notebook.cells[0].outputs == []
+    (output,) = notebook.cells[1].outputs
+    assert 'alt="A line."' in output.data["text/html"]
+    assert "image/png" not in output.data
+
+
+def draw(rate=0.5, kind="sine"):
+    made, _ = plt.subplots(figsize=(3, 2))
+    made.alt = f"{kind} at {rate:.2f}"
+    return made
+
+
+@pytest.fixture
+def controls(monkeypatch):
+    """A function that gives the controls of the last `explore`."""
+    made = []
+
+    class Box(ipywidgets.VBox):
+        def __init__(self, children):
+            super().__init__(children)
+            made.append(self)
+
+    monkeypatch.setattr(ipywidgets, "VBox", Box)
+    return lambda: made[-1].children
+
+
+def test_explore_shows_controls_and_a_picture_apart(shell):
+    widgets.explore(draw, rate=(0.0, 1.0, 0.1), kind=["sine", "cosine"])
+    pictures = [p["data"] for p in shell.published if "text/html" in p["data"]]
+    assert len(pictures) == 1
+    assert 'alt="sine at 0.50"' in pictures[0]["text/html"]
+    assert "Run this cell to change: rate, kind." in pictures[0]["text/html"]
+    assert not any("widget" in kind for kind in pictures[0])
+
+
+def test_moving_a_control_updates_the_same_picture(shell, controls):
+    widgets.explore(draw, rate=(0.0, 1.0, 0.1), kind=["sine", "cosine"])
+    first = next(p for p in shell.published if "text/html" in p["data"])
+    rate, kind = controls()
+    rate.value = 0.8
+    kind.value = "cosine"
+    updates = [p for p in shell.published if p["update"]]
+    assert 'alt="sine at 0.80"' in updates[0]["data"]["text/html"]
+    assert 'alt="cosine at 0.80"' in updates[1]["data"]["text/html"]
+    assert {p["transient"]["display_id"] for p in updates} == {first["transient"]["display_id"]}
+
+
+def test_explore_leaves_no_open_figures(shell, controls):
+    plt.close("all")
+    widgets.explore(draw, rate=(0.0, 1.0))
+    controls()[0].value = 0.9
+    assert plt.get_fignums() == []
+
+
+def test_an_error_while_moving_is_shown(shell, controls):
+    def fails(rate=0.5):
+        if rate > 0.7:
+            raise ValueError("the rate is too high")
+        return draw(rate)
+
+    widgets.explore(fails, rate=(0.0, 1.0))
+    controls()[0].value = 0.9
+    assert "the rate is too high" in shell.published[-1]["data"]["text/plain"]
+
+
+def test_control_kinds(shell, controls):
+    def settings(whole, real, own, pick):
+        return draw()
+
+    own = ipywidgets.Checkbox()
+    widgets.explore(settings, whole=(1, 9), real=(0.0, 1.0), own=own, pick=["a", "b"])
+    whole, real, given, pick = controls()
+    assert isinstance(whole, ipywidgets.IntSlider) and whole.value == 5 and whole.step == 1
+    assert isinstance(real, ipywidgets.FloatSlider) and real.value == 0.5
+    assert given is own and own.description == "own"
+    assert isinstance(pick, ipywidgets.Dropdown) and pick.value == "a"
+
+
+@pytest.mark.parametrize("bad", [5, (1,), (1, 2, 3, 4), "word"])
+def test_bad_control_is_refused(shell, bad):
+    with pytest.raises(TypeError, match="Control 'rate'"):
+        widgets.explore(draw, rate=bad)
+
+
+def test_function_that_returns_no_figure_is_refused(shell):
+    with pytest.raises(TypeError, match="returns a Figure"):
+        widgets.explore(lambda rate: None, rate=(0.0, 1.0))
+    assert shell.published == []

@@ -1,0 +1,160 @@
+"""utils.lesson: checkpoints, engine check, seeds, memory."""
+
+import random
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from utils import lesson
+
+
+@pytest.fixture
+def fake_keras(monkeypatch):
+    """A module in Keras's place, so that no engine is needed; its seeds are recorded."""
+    seeds = []
+    keras = types.ModuleType("keras")
+    keras.__version__ = "3.15.1"
+    keras.backend = types.SimpleNamespace(backend=lambda: "theano")
+    keras.utils = types.SimpleNamespace(set_random_seed=seeds.append)
+    keras.seeds = seeds
+    monkeypatch.setitem(sys.modules, "keras", keras)
+    return keras
+
+
+@pytest.mark.parametrize("value", [0.9, 0.95, 1.0, np.float32(0.95), np.array(0.95), np.ones(1)])
+def test_checkpoint_in_its_band_prints_one_line(value, capsys):
+    lesson.checkpoint("held-out accuracy", value, 0.9, 1.0)
+    printed = capsys.readouterr().out
+    assert printed.startswith("✔ Checkpoint held-out accuracy: ")
+    assert printed.endswith(" (expected 0.9 to 1)\n") and printed.count("\n") == 1
+
+
+@pytest.mark.parametrize("value", [0.8999, 1.0001, float("nan"), float("inf"), -float("inf")])
+def test_checkpoint_outside_raises_and_says_where_to_look(value):
+    with pytest.raises(AssertionError, match="Restart the kernel") as error:
+        lesson.checkpoint("accuracy", value, 0.9, 1.0)
+    assert "accuracy" in str(error.value) and "expected 0.9 to 1" in str(error.value)
+
+
+def test_checkpoint_with_its_own_advice():
+    with pytest.raises(lesson.CheckpointError, match="Are the channels BGR"):
+        lesson.checkpoint("accuracy", 0.1, 0.9, 1.0, look="Are the channels BGR?")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("a", 1, 2, 1), "is empty"),
+        (("a", 1, float("nan"), 1), "is empty"),
+        (("a: b", 1, 0, 1), "without a colon"),
+        (("a", [1, 2], 0, 3), r"shape \(2,\)"),
+        (("a", "much", 0, 3), "could not convert"),
+    ],
+)
+def test_checkpoint_refuses_bad_input(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        lesson.checkpoint(*arguments)
+
+
+def test_printed_checkpoints_are_read_back(capsys):
+    lesson.checkpoint("held-out accuracy", 0.94321, 0.9, 1.0)
+    print("accuracy: 3 (expected 1 to 2)")  # not a checkpoint's line
+    lesson.checkpoint("loss (nats)", 1.5e-7, 0, 1e-5)
+    assert lesson.read_checkpoints(capsys.readouterr().out) == [
+        lesson.Checkpoint("held-out accuracy", 0.9432, 0.9, 1.0),
+        lesson.Checkpoint("loss (nats)", 1.5e-7, 0.0, 1e-5),
+    ]
+
+
+def test_start_without_keras_for_an_engine(monkeypatch):
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    with pytest.raises(RuntimeError, match="Run the cell above first"):
+        lesson.start("theano")
+
+
+def test_start_on_the_wrong_engine(fake_keras):
+    with pytest.raises(RuntimeError, match="runs on 'theano' here.*wants 'tensorflow'.*restart"):
+        lesson.start("tensorflow")
+
+
+def test_start_with_an_unknown_engine(fake_keras):
+    with pytest.raises(ValueError, match="'jax' is not one of theano, tensorflow"):
+        lesson.start("jax")
+
+
+def test_start_seeds_everything_and_reports(fake_keras, capsys):
+    draws = []
+    for _ in range(2):
+        lesson.start("theano", seed=5)
+        draws.append((random.random(), np.random.rand()))
+    assert draws[0] == draws[1]
+    assert fake_keras.seeds == [5, 5]
+    assert "Keras 3.15.1 on Theano (PyTensor " in capsys.readouterr().out
+
+
+def test_finish_counts_this_lesson_only(capsys):
+    lesson.checkpoint("of another lesson", 1, 0, 2)
+    lesson.start()
+    lesson.checkpoint("of this lesson", 1, 0, 2)
+    lesson.finish()
+    printed = capsys.readouterr().out
+    assert "Checkpoints in their bands: 1." in printed
+    assert "GB of memory" in printed
+
+
+@pytest.mark.parametrize(("gpus", "expected"), [([], "CPU"), (["GPU:0"], "GPU")])
+def test_device_on_tensorflow(monkeypatch, gpus, expected):
+    tensorflow = types.ModuleType("tensorflow")
+    tensorflow.config = types.SimpleNamespace(list_physical_devices=lambda kind: gpus)
+    monkeypatch.setitem(sys.modules, "tensorflow", tensorflow)
+    assert lesson.device() == expected
+
+
+@pytest.mark.parametrize(
+    ("mode", "backend", "expected"),
+    [("JAX", "gpu", "GPU"), ("JAX", "cpu", "CPU"), ("Mode", "gpu", "CPU")],
+)
+def test_device_on_theano(monkeypatch, mode, backend, expected):
+    for name, attributes in {
+        "pytensor": {"config": types.SimpleNamespace(mode=mode)},
+        "jax": {"default_backend": lambda: backend},
+    }.items():
+        module = types.ModuleType(name)
+        vars(module).update(attributes)
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    assert lesson.device() == expected
+
+
+def test_version_of_a_package_that_is_not_there():
+    assert lesson.version("no-such-package-here") == "not installed"
+    assert lesson.version("no-such-package-here", "numpy") == np.__version__
+
+
+def _in_new_python(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=lesson.ROOT, check=True
+    ).stdout.strip()
+
+
+def test_peak_memory_counts_what_was_held_and_let_go():
+    code = (
+        "from utils.lesson import peak_memory\n"
+        "before = peak_memory()\n"
+        "x = b'1' * 300_000_000\n"
+        "del x\n"
+        "print(peak_memory() - before)"
+    )
+    assert 250e6 < int(_in_new_python(code)) < 400e6
+
+
+def test_importing_utils_chooses_no_engine():
+    code = (
+        "import sys, utils.lesson, utils.figures, utils.exercises, utils.widgets\n"
+        "print([m for m in ('keras', 'keras_theano', 'tensorflow', 'matplotlib', 'ipywidgets')"
+        " if m in sys.modules])"
+    )
+    assert _in_new_python(code) == "[]"

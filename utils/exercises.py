@@ -1,0 +1,186 @@
+"""Exercises that check themselves: `check`, `hint`, `solution`, and `reveal` for guesses.
+
+In a notebook, exercise 2 of lesson 1:
+
+    def accuracy(guesses, labels):
+        return ...
+
+    check("1.2", accuracy)
+
+Why not otter-grader, which was tried first: it brings some 90 packages to install and seconds of
+import, prints its hint below a traceback, and does not run its embedded tests on Colab. What the
+course needs of a grader is the hundred lines below.
+
+The answers live apart from the notebooks, in `lessons/solutions/lesson_01.py` and so on. For
+exercise 2 that module defines, and `tests/notebooks/test_exercises.py` tries:
+
+    def solution_2():     the reference solution; returns the right answer
+    def check_2(answer):  `assert condition, "what to think about"`; may return a word of praise
+    HINTS_2               list of str, from a nudge to nearly the answer
+    def wrong_2():        a list of plausible wrong answers, each of which `check_2` must refuse
+"""
+
+import dis
+import importlib.util
+import inspect
+import types
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+__all__ = [
+    "Verdict",
+    "check",
+    "forget",
+    "grade",
+    "hint",
+    "material",
+    "progress",
+    "reveal",
+    "solution",
+]
+
+SOLUTIONS = Path(__file__).resolve().parent.parent / "lessons" / "solutions"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of an answer: `state` is "right", "wrong" or "blank"; `message` is for people."""
+
+    state: str
+    message: str
+
+
+_states: dict[str, str] = {}  # exercise -> state of its last check
+_hints_shown: dict[str, int] = {}
+_tried: set[str] = set()
+
+
+def check(exercise, answer):
+    """Check an answer and print a line: right, not yet, or what to think about. Never raises
+    for a wrong answer, so that a notebook with blanks still runs from top to bottom.
+
+    Args:
+        exercise: str, lesson and number, such as `"1.2"`.
+        answer: the learner's answer, a value or a function; `...` is a blank.
+    """
+    verdict = grade(exercise, answer)
+    if _states.get(exercise) != "right":  # solved stays solved while one plays on
+        _states[exercise] = verdict.state
+    if verdict.state != "blank":
+        _tried.add(exercise)
+    mark = {"right": "✔ Right.", "wrong": "✘ Not right yet.", "blank": "… Not yet:"}[verdict.state]
+    print(f"{mark} {verdict.message}".rstrip())
+    if verdict.state == "wrong":
+        print(f'  hint("{exercise}") says more.')
+
+
+def grade(exercise, answer):
+    """The `Verdict` on an answer, without printing or remembering it."""
+    number, module = _find(exercise)
+    if _is_blank(answer):
+        message = f"replace the three dots of exercise {exercise} and run this cell again."
+        return Verdict("blank", message)
+    try:
+        praise = getattr(module, f"check_{number}")(answer)
+    except AssertionError as error:
+        return Verdict("wrong", str(error))
+    except Exception as error:  # a learner's function may raise anything
+        if "ellipsis" in str(error):
+            return Verdict("blank", "there are still three dots to replace in your answer.")
+        return Verdict("wrong", f"Your answer could not be used: {type(error).__name__}: {error}")
+    return Verdict("right", praise or "")
+
+
+def hint(exercise):
+    """Print the exercise's next hint; after the last one, say how to see the solution."""
+    number, module = _find(exercise)
+    hints = getattr(module, f"HINTS_{number}")
+    shown = min(_hints_shown.get(exercise, 0) + 1, len(hints))
+    _hints_shown[exercise] = shown
+    print(f"Hint {shown} of {len(hints)}: {hints[shown - 1]}")
+    if shown == len(hints):
+        print(f'That was the last hint. After a try, solution("{exercise}") shows one answer.')
+
+
+def solution(exercise):
+    """Print the reference solution, once the learner has checked an answer of their own."""
+    number, module = _find(exercise)
+    if exercise not in _tried:
+        print("Have a try first, even a wild one: a solution read too early does not stick.")
+        return
+    print(inspect.getsource(getattr(module, f"solution_{number}")).rstrip())
+
+
+def reveal(guess, truth, note=""):
+    """Print a guess that was written down before, beside what came out.
+
+    Args:
+        guess: the guess, number or words; `...` if none was made.
+        truth: what came out.
+        note: str, a sentence put behind it.
+    """
+    made = "You wrote down no guess" if _is_blank(guess) else f"Your guess: {guess}"
+    print(f"{made}. What came out: {truth}. {note}".rstrip())
+
+
+def material(exercise, *given):
+    """What an exercise examines, made out of sight by its module's `material_N`."""
+    number, module = _find(exercise)
+    return getattr(module, f"material_{number}")(*given)
+
+
+def progress():
+    """One line on the exercises checked so far in this kernel."""
+    right = sum(state == "right" for state in _states.values())
+    return f"Exercises: {right} right of the {len(_states)} that check themselves."
+
+
+def forget():
+    """Forget all tries and hints of this kernel: a lesson begins."""
+    _states.clear()
+    _hints_shown.clear()
+    _tried.clear()
+
+
+def _find(exercise):
+    lesson, _, number = str(exercise).partition(".")
+    path = SOLUTIONS / f"lesson_{lesson:0>2}.py"
+    if not path.is_file():
+        raise ValueError(f'There is no exercise {exercise!r}: exercises are named as in "1.2".')
+    module = _load(path)
+    if not hasattr(module, f"check_{number}"):
+        known = sorted(name[6:] for name in vars(module) if name.startswith("check_"))
+        raise ValueError(
+            f"There is no exercise {exercise!r}; lesson {lesson} has "
+            + ", ".join(f"{lesson}.{n}" for n in known)
+        )
+    return number, module
+
+
+@cache
+def _load(path):
+    # By path: the folder is no package, and its place does not depend on the working directory.
+    spec = importlib.util.spec_from_file_location(f"solutions_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _is_blank(answer):
+    if answer is ...:
+        return True
+    if isinstance(answer, dict):
+        answer = list(answer.values())
+    if isinstance(answer, (list, tuple)):
+        return any(_is_blank(part) for part in answer)
+    return isinstance(answer, types.FunctionType) and _does_nothing(answer)
+
+
+def _does_nothing(function):
+    """Whether a function's body is only `...`, `pass` or a docstring."""
+    quiet = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
+    steps = [step for step in dis.get_instructions(function) if step.opname in quiet]
+    return len(steps) == len(list(dis.get_instructions(function))) and all(
+        step.argval in (None, ...) for step in steps if step.opname.endswith("CONST")
+    )

@@ -1,0 +1,139 @@
+"""Figures that look alike in every lesson and that a screen reader can describe.
+
+`use_style()` runs once in a lesson's setup (by `utils.lesson.start`). From then on a notebook shows
+a Matplotlib figure as HTML, `<img alt="...">`, with the words of its `alt` attribute:
+
+    fig, ax = plt.subplots()
+    ax.plot(losses)
+    fig.alt = "The loss falls from 2.3 to 0.4 in ten epochs."
+
+JupyterLab and nbconvert take alternative text from HTML only, not from a plain PNG output.
+"""
+
+import base64
+import html
+import io
+
+__all__ = ["alt_text", "picture_grid", "to_html", "use_style"]
+
+# Okabe and Ito's palette, told apart by colour-blind readers; black is left to text and axes.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6B6B6B"]
+SHOWN_DPI = 80  # one figure inch is this many CSS pixels on the page ...
+SAVED_DPI = 140  # ... drawn finer, so that it stays sharp on dense screens
+LARGE = 120_000  # bytes from which WebP is tried: photographs are several times smaller in it
+
+STYLE = {
+    "figure.figsize": (7.0, 4.0),
+    "figure.facecolor": "white",  # also readable on JupyterLab's dark theme
+    "figure.constrained_layout.use": True,
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "image.cmap": "viridis",
+    "image.interpolation": "nearest",
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+}
+
+
+def use_style():
+    """Set the course's figure style and, in a notebook, show figures with alternative text.
+
+    Safe to call again, and outside a notebook, where it sets the style alone.
+    """
+    import matplotlib
+
+    matplotlib.rcParams.update(STYLE)
+    matplotlib.rcParams["axes.prop_cycle"] = matplotlib.cycler(color=COLOURS)
+    shell = _shell()
+    if shell is None:
+        return
+    from matplotlib.figure import Figure
+
+    # Inline first: it registers a PNG formatter of its own, which is then taken out again,
+    # since both together would double the size of every saved notebook.
+    shell.run_line_magic("matplotlib", "inline")
+    matplotlib.rcParams.update(STYLE)
+    formatters = shell.display_formatter.formatters
+    formatters["image/png"].pop(Figure, None)
+    formatters["text/html"].for_type(Figure, to_html)
+
+
+def picture_grid(images, titles, columns=8):
+    """A figure of pictures in rows, each with its title above; its `alt` lists the titles.
+
+    Args:
+        images: array `(n, height, width, 3)`, uint8 or float from 0 to 1; n at least 1.
+        titles: n strings; one may have two lines.
+        columns: int, pictures in a row at most.
+
+    Raises:
+        ValueError: no pictures, or another number of titles.
+    """
+    import matplotlib.pyplot as plt
+
+    if len(images) == 0 or len(images) != len(titles):
+        raise ValueError(f"{len(images)} pictures and {len(titles)} titles were given.")
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    lines = max(title.count("\n") for title in titles) + 1
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(1.2 * columns, (1.25 + 0.16 * lines) * rows), squeeze=False
+    )
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, image, title in zip(axes.flat, images, titles, strict=False):
+        ax.imshow(image)
+        ax.set_title(title, fontsize=8)
+    figure.alt = "Photographs: " + ", ".join(title.replace("\n", " ") for title in titles) + "."
+    plt.close(figure)  # the notebook shows what is returned, once
+    return figure
+
+
+def alt_text(figure):
+    """The figure's alternative text, `figure.alt`, stripped; `""` where none was set."""
+    return str(getattr(figure, "alt", "")).strip()
+
+
+def to_html(figure, note=""):
+    """A Matplotlib figure as one HTML `<img>` element with its picture inside.
+
+    Args:
+        figure: `matplotlib.figure.Figure`; its attribute `alt` becomes the alternative text.
+        note: plain text put under the picture, or `""`.
+
+    Returns:
+        str, self-contained HTML; the width is in CSS pixels.
+    """
+    kind, picture = "png", _picture(figure, "png")
+    if len(picture) > LARGE:
+        webp = _picture(figure, "webp")
+        if len(webp) < len(picture):
+            kind, picture = "webp", webp
+    width = round(figure.get_figwidth() * SHOWN_DPI)
+    data = base64.b64encode(picture).decode("ascii")
+    image = (
+        f'<img alt="{html.escape(alt_text(figure))}" width="{width}" '
+        f'src="data:image/{kind};base64,{data}">'
+    )
+    return image + (f"<p><small>{html.escape(note)}</small></p>" if note else "")
+
+
+def _picture(figure, kind):
+    buffer = io.BytesIO()
+    options = {"quality": 88} if kind == "webp" else {"optimize": True}
+    figure.savefig(buffer, format=kind, dpi=SAVED_DPI, pil_kwargs=options)
+    return buffer.getvalue()
+
+
+def _shell():
+    """The notebook's IPython shell; None in a script or in a terminal."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return None
+    shell = get_ipython()
+    return shell if hasattr(shell, "kernel") else None

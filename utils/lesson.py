@@ -1,0 +1,224 @@
+"""What every lesson begins and ends with: seeds, figure style, engine report, checkpoints.
+
+    import keras_theano  # the engine; Part 2 sets KERAS_BACKEND to "tensorflow" instead
+    import keras
+    from utils import lesson
+
+    lesson.start("theano")
+    ...
+    lesson.checkpoint("held-out accuracy", accuracy, 0.90, 1.00)
+    ...
+    lesson.finish()
+
+This module never imports Keras or an engine by itself: the notebook chooses the engine first.
+"""
+
+import importlib.metadata
+import os
+import platform
+import random
+import re
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils import exercises, figures
+
+__all__ = [
+    "ROOT",
+    "Checkpoint",
+    "CheckpointError",
+    "checkpoint",
+    "cores",
+    "device",
+    "engine",
+    "finish",
+    "peak_memory",
+    "read_checkpoints",
+    "start",
+    "version",
+]
+
+ROOT = Path(__file__).resolve().parent.parent  # the course's folder
+
+# Where each engine's version is found; TensorFlow's CPU build goes by another package name.
+ENGINES = {
+    "theano": ("Theano (PyTensor {})", ("pytensor",)),
+    "tensorflow": ("TensorFlow {}", ("tensorflow", "tensorflow-cpu")),
+}
+
+
+class CheckpointError(AssertionError):
+    """A result lies outside the band in which the lesson expects it."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One checked result: its name, value and the band `low` to `high` that holds it."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+_started = time.perf_counter()
+_checkpoints: list[Checkpoint] = []
+
+
+def start(expected_engine=None, seed=1):
+    """Begin a lesson: fix the seeds, set the figure style, say what the lesson runs on.
+
+    Args:
+        expected_engine: `"theano"` or `"tensorflow"`, checked against what Keras runs on; None for
+            a lesson that does not use Keras in its own process.
+        seed: int, for `random`, NumPy's global generator and Keras.
+
+    Raises:
+        RuntimeError: Keras is not imported yet, or runs on another engine.
+        ValueError: an engine this course does not know.
+    """
+    global _started
+    if expected_engine is not None:
+        _require(expected_engine)
+    random.seed(seed)
+    np.random.seed(seed)
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(seed)
+    figures.use_style()
+    exercises.forget()
+    _checkpoints.clear()
+    _started = time.perf_counter()
+    print(f"{engine()}; Python {platform.python_version()}, {cores()} CPU cores; seed {seed}")
+
+
+def engine():
+    """What Keras runs on, in words, such as `"Keras 3.15.1 on Theano (PyTensor 3.0.7)"`."""
+    if "keras" not in sys.modules:
+        return "Keras not loaded"
+    keras = sys.modules["keras"]
+    name = keras.backend.backend()
+    words, packages = ENGINES.get(name, (name, ()))
+    return f"Keras {keras.__version__} on {words.format(version(*packages))}"
+
+
+def device():
+    """The device that does the arithmetic: `"CPU"` or `"GPU"`, as far as the engine tells."""
+    if "tensorflow" in sys.modules:
+        return "GPU" if sys.modules["tensorflow"].config.list_physical_devices("GPU") else "CPU"
+    # Theano reaches a GPU through JAX alone.
+    pytensor, jax = sys.modules.get("pytensor"), sys.modules.get("jax")
+    if pytensor and jax and str(pytensor.config.mode).startswith("JAX"):
+        return jax.default_backend().upper()
+    return "CPU"
+
+
+def version(*packages):
+    """The version of the first of `packages` that is installed, or `"not installed"`."""
+    for package in packages:
+        try:
+            return importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return "not installed"
+
+
+def cores():
+    """How many CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _require(expected):
+    if expected not in ENGINES:
+        raise ValueError(f"Engine {expected!r} is not one of {', '.join(ENGINES)}.")
+    if "keras" not in sys.modules:
+        raise RuntimeError("Run the cell above first: it chooses the engine and imports Keras.")
+    active = sys.modules["keras"].backend.backend()
+    if active != expected:
+        raise RuntimeError(
+            f"Keras runs on {active!r} here, and this lesson wants {expected!r}. The engine is "
+            "chosen once, when Keras is imported: restart the kernel (Kernel > Restart Kernel) "
+            "and run the cells from the top."
+        )
+
+
+def checkpoint(name, value, low, high, look=None):
+    """Hold a result to the band in which the lesson expects it, and print one line.
+
+    The line is also what `tools/notebook.py headlines` reads from the saved notebook.
+
+    Args:
+        name: str, what was measured, without a colon.
+        value: number, scalar array or scalar tensor.
+        low, high: the band, both ends included.
+        look: str, a sentence that says where to look if the value is outside; a general one
+            if None.
+
+    Raises:
+        CheckpointError: the value is outside the band, or is not a number (NaN).
+        ValueError: `low > high`, a colon in the name, or a value with more than one element.
+    """
+    if not low <= high:
+        raise ValueError(f"Checkpoint {name!r}: the band {low} to {high} is empty.")
+    if ":" in name or "\n" in name:
+        raise ValueError(f"Checkpoint {name!r}: the name must be one line without a colon.")
+    array = np.asarray(value, dtype="float64")
+    if array.size != 1:
+        raise ValueError(f"Checkpoint {name!r} needs one number; shape {array.shape} was given.")
+    number = float(array.reshape(()))
+    line = f"{name}: {number:.4g} (expected {low:.4g} to {high:.4g})"
+    if not low <= number <= high:  # also catches NaN, which compares false with everything
+        look = look or (
+            "Was a cell skipped, changed or run twice? Restart the kernel and run all cells from "
+            "the top; if the value is still outside, compare the versions that the setup cell "
+            "prints with those in the saved notebook."
+        )
+        raise CheckpointError(f"✘ Checkpoint {line} is outside its band. {look}")
+    _checkpoints.append(Checkpoint(name, number, low, high))
+    print(f"✔ Checkpoint {line}")
+
+
+_LINE = re.compile(
+    r"^✔ Checkpoint (?P<name>[^:\n]+): (?P<value>\S+) \(expected (?P<low>\S+) to (?P<high>\S+)\)$",
+    re.MULTILINE,
+)
+
+
+def read_checkpoints(text):
+    """The checkpoints in a printed text, as `checkpoint` prints them: a list of `Checkpoint`."""
+    return [
+        Checkpoint(m["name"], float(m["value"]), float(m["low"]), float(m["high"]))
+        for m in _LINE.finditer(text)
+    ]
+
+
+def finish():
+    """End a lesson: one line each for the checkpoints, the exercises, and time and memory.
+
+    A checkpoint outside its band has raised before, so the ones counted here all held.
+    """
+    print(f"✔ Checkpoints in their bands: {len(_checkpoints)}.")
+    print(exercises.progress())
+    print(
+        f"{time.perf_counter() - _started:.0f} s, at most {peak_memory() / 1e9:.1f} GB of memory."
+    )
+
+
+def peak_memory():
+    """The most memory this process has held so far, in bytes (resident set)."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not getrusage: on Linux a child starts out with its parent's maximum.
+        return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1])
+    if sys.platform == "win32":
+        import psutil  # comes with ipykernel
+
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
