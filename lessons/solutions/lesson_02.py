@@ -1,0 +1,280 @@
+"""Lesson 02's exercises: reference solutions, checks, hints, and wrong answers to refuse."""
+
+import numpy as np
+
+
+def solution_1():
+    def slopes(x, y, w, b):
+        error = w * x + b - y
+        return 2 * (error * x).mean(), 2 * error.mean()
+
+    return slopes
+
+
+def check_1(slopes):
+    assert callable(slopes), "The answer is the function itself: write slopes, no brackets."
+    random = np.random.default_rng(0)
+    for _ in range(3):
+        x, y = random.normal(2, 1, 7), random.normal(5, 3, 7)
+        w, b = random.normal(size=2)
+        pair = slopes(x, y, w, b)
+        assert pair is not None, "The function gives nothing back: return the two slopes."
+        assert np.shape(pair) == (2,), (
+            f"A pair of numbers is wanted; this has the shape {np.shape(pair)}. "
+            "Is there a mean over the flights?"
+        )
+
+        def loss(w, b, x=x, y=y):
+            return ((w * x + b - y) ** 2).mean()
+
+        nudge = 1e-5
+        for_w = (loss(w + nudge, b) - loss(w - nudge, b)) / (2 * nudge)
+        for_b = (loss(w, b + nudge) - loss(w, b - nudge)) / (2 * nudge)
+        pair, nudged = np.array(pair, float), np.array([for_w, for_b])
+        report = f"Nudging gives {for_w:.4f} and {for_b:.4f}, your function {pair[0]:.4f} and {pair[1]:.4f}. "
+        assert not np.allclose(pair[::-1], nudged, rtol=1e-4), report + "Which one comes first?"
+        assert not np.allclose(-pair, nudged, rtol=1e-4), (
+            report + "The sign: the error is prediction minus target, and what you return is the "
+            "slope, not the step."
+        )
+        assert not np.allclose(2 * pair, nudged, rtol=1e-4), report + "What does a square bring?"
+        assert not np.allclose(pair, len(x) * nudged, rtol=1e-4), report + "Mean, or sum?"
+        right_w = np.isclose(pair[0], for_w, rtol=1e-4)
+        right_b = np.isclose(pair[1], for_b, rtol=1e-4)
+        assert right_w or not right_b, report + "The one for b is right. How does w enter?"
+        assert right_b or not right_w, report + "The one for w is right. By what is b multiplied?"
+        assert right_w and right_b, report + "Begin with the error, as in section 1."
+    return "The bias is a weight whose input is always 1."
+
+
+HINTS_1 = [
+    "Begin as in section 1: the error is w * x + b - y. How does it change if b grows by 1? And "
+    "if w grows by 1?",
+    "For w it is what you saw, 2 * (error * x).mean(). For b think of an input that is always 1.",
+]
+
+
+def wrong_1():
+    return [
+        lambda x, y, w, b: (2 * ((w * x + b - y) * x).mean(), 2 * ((w * x + b - y) * b).mean()),
+        lambda x, y, w, b: (2 * ((w * x + b - y) * x).mean(), 2 * ((w * x + b - y) * x).mean()),
+        lambda x, y, w, b: (((w * x + b - y) * x).mean(), (w * x + b - y).mean()),
+        lambda x, y, w, b: (2 * ((w * x + b - y) * x).sum(), 2 * (w * x + b - y).sum()),
+        lambda x, y, w, b: (2 * ((y - w * x - b) * x).mean(), 2 * (y - w * x - b).mean()),
+        lambda x, y, w, b: (2 * (w * x + b - y).mean(), 2 * ((w * x + b - y) * x).mean()),
+        lambda x, y, w, b: (2 * (w * x + b - y) * x, 2 * (w * x + b - y)),
+        lambda x, y, w, b: 2 * ((w * x + b - y) * x).mean(),
+        lambda x, y, w, b: print(w, b),
+        (2.0, 3.0),
+    ]
+
+
+def solution_2():
+    w, rate = 5, 0.1
+    loss, slope = w**2, 2 * w
+    return loss, w - rate * slope
+
+
+def check_2(answer):
+    assert np.shape(answer) == (2,), "A pair of numbers: (returned, stored)."
+    try:
+        returned, stored = (float(number) for number in answer)
+    except (TypeError, ValueError):
+        raise AssertionError("Two plain numbers are wanted, such as (1, 2).") from None
+    assert (returned, stored) != (4, 25), "The right numbers; the other way round."
+    assert returned != 16, "Which w did the loss read: the one before the update or after?"
+    assert returned != 5, "step() returns what was asked for in its second argument: the loss."
+    assert returned == 25, "What is the loss w² for w = 5? It is computed before w changes."
+    assert stored != 5, "After the call the update has been stored: w has changed."
+    assert stored != 6, "Against the slope: the slope is positive, so w gets smaller."
+    assert stored != 2.5, "The slope of w² is 2w, not w². Step by 0.1 of it."
+    assert stored != 4.5, "The slope of w² at 5 is not 5."
+    assert np.isclose(stored, 4), "w - 0.1 * slope; the slope of w² is 2w."
+    return "The old value is read, the new one is stored: all updates happen at once, at the end."
+
+
+HINTS_2 = [
+    "An update is stored after everything has been computed. So the loss still sees w = 5.",
+    "The loss is 5². The slope of w² at 5 is 10, and the step is 0.1 of that, downwards.",
+]
+
+
+def wrong_2():
+    return [(16, 4), (25, 5), (25, 2.5), (25, 6), (4, 25), (25, 4.5), 25, (5, 4), ("a", "b")]
+
+
+def solution_3():
+    import pytensor
+    import pytensor.tensor as pt
+
+    def make_step(loss, weight):
+        rate = pt.scalar("rate")
+        slope = pytensor.grad(loss, weight)
+        return pytensor.function([rate], loss, updates=[(weight, weight - rate * slope)])
+
+    return make_step
+
+
+def check_3(make_step):
+    import pytensor
+    import pytensor.tensor as pt
+
+    assert callable(make_step), "The answer is the function itself: write make_step, no brackets."
+    with pytensor.config.change_flags(mode="FAST_COMPILE", floatX="float32"):
+        w = pytensor.shared(np.float32(5), name="w")
+        try:
+            step = make_step(w**2, w)
+        except Exception as error:
+            if type(error).__name__ != "UnusedInputError":  # its module moved between releases
+                raise
+            raise AssertionError(
+                "The rate is an input that nothing uses: where are the `updates`?"
+            ) from None
+        assert step is not None, "make_step gives nothing back: return the compiled function."
+        assert callable(step), "Return something that can be called: pytensor.function makes it."
+        assert hasattr(step, "maker"), (
+            "Return what pytensor.function makes, compiled once, not a Python function around it."
+        )
+        try:
+            returned = step(np.float32(0.1))
+        except TypeError as error:
+            raise AssertionError(
+                "The compiled function could not be called with a rate. Is `rate` in the list of "
+                f"its inputs? ({str(error).splitlines()[0][:90]})"
+            ) from None
+        assert not isinstance(returned, list), "Return the loss itself, not a list: no brackets."
+        assert returned is not None, "The step should also return the loss."
+        stored = float(w.get_value())
+        assert stored != 5, "The weight has not changed. Does the function have `updates`?"
+        assert not np.isclose(stored, 6), "The loss has grown: step against the slope."
+        assert not np.isclose(returned, 10), "Returned was the slope; the loss is wanted."
+        assert np.isclose(stored, 4), f"With rate 0.1, w = 5 becomes {stored:.3g}; it should be 4."
+        assert np.isclose(returned, 25), "Return the loss as it was before the step."
+        step(np.float32(0))
+        assert np.isclose(w.get_value(), 4), (
+            "With the rate 0 the weight still moved: the rate in the graph is not the input."
+        )
+        weights = pytensor.shared(np.array([1, 2], "float32"), name="weights")
+        make_step((pt.exp(weights)).sum(), weights)(np.float32(1))
+        expected = np.array([1, 2]) - np.exp([1, 2])
+        assert np.allclose(weights.get_value(), expected, rtol=1e-4), (
+            "For w² it works, but not for another loss: let pytensor.grad find the slope."
+        )
+    return "What may change between calls is an input or a shared value; all else is built in."
+
+
+HINTS_3 = [
+    "The slope is pytensor.grad(loss, weight). What are the inputs of the function, and what "
+    "its updates?",
+    "pytensor.function([rate], loss, updates=[(weight, ...)]), with the step of section 7.",
+]
+
+
+def wrong_3():
+    import pytensor
+    import pytensor.tensor as pt
+
+    def baked_in(loss, weight):
+        rate = 0.1
+        unused = pt.scalar("rate")
+        new = weight - rate * pytensor.grad(loss, weight)
+        return pytensor.function([unused], loss, updates=[(weight, new)], on_unused_input="ignore")
+
+    def no_input(loss, weight):
+        new = weight - np.float32(0.1) * pytensor.grad(loss, weight)
+        return pytensor.function([], loss, updates=[(weight, new)])
+
+    def uphill(loss, weight):
+        rate = pt.scalar("rate")
+        new = weight + rate * pytensor.grad(loss, weight)
+        return pytensor.function([rate], loss, updates=[(weight, new)])
+
+    def forgotten_updates(loss, weight):
+        return pytensor.function([pt.scalar("rate")], loss)
+
+    def compiled_at_each_call(loss, weight):
+        def step(rate):
+            new = weight - rate * pytensor.grad(loss, weight)
+            return pytensor.function([], loss, updates=[(weight, new)])()
+
+        return step
+
+    def no_updates(loss, weight):
+        rate = pt.scalar("rate")
+        return pytensor.function([rate], loss, on_unused_input="ignore")
+
+    def only_squares(loss, weight):
+        rate = pt.scalar("rate")
+        return pytensor.function([rate], loss, updates=[(weight, weight - rate * 2 * weight)])
+
+    def the_slope(loss, weight):
+        rate = pt.scalar("rate")
+        slope = pytensor.grad(loss, weight)
+        return pytensor.function([rate], slope, updates=[(weight, weight - rate * slope)])
+
+    def not_compiled(loss, weight):
+        return weight - pt.scalar("rate") * pytensor.grad(loss, weight)
+
+    return [
+        baked_in,
+        no_input,
+        uphill,
+        no_updates,
+        forgotten_updates,
+        compiled_at_each_call,
+        only_squares,
+        the_slope,
+        not_compiled,
+        0.1,
+    ]
+
+
+def solution_4():
+    predictions, targets = np.zeros((4, 1)), np.zeros(4)
+    return (predictions - targets).size
+
+
+def check_4(n_errors):
+    assert isinstance(n_errors, (int, float, np.number)), "A number, please."
+    assert n_errors != 4, (
+        "Four is what there should be. What is the shape of predictions - targets? Try it."
+    )
+    assert n_errors != 1, "The mean is one number; of how many is it the mean?"
+    assert n_errors != 8, "Nothing is added up: a column meets a row. What does that make?"
+    assert n_errors == 16, "Print (predictions - targets).shape in a new cell."
+    return "Each prediction met each target. Give both the same shape before you subtract."
+
+
+HINTS_4 = [
+    "Make a new cell and look at predictions - targets.",
+    "NumPy turns (4, 1) minus (4,) into a table of each with each, four rows and four columns.",
+]
+
+
+def wrong_4():
+    return [4, 1, 8, 12, "sixteen", None]
+
+
+def solution_5():
+    return -np.log(0.1)
+
+
+def check_5(loss):
+    assert isinstance(loss, (int, float, np.number)), "A number, or what np.log gives."
+    assert not np.isclose(loss, np.log(0.1)), "Minus the logarithm: a loss is not negative."
+    assert not np.isclose(loss, 1), "The natural logarithm, np.log, not the one to base ten."
+    assert not np.isclose(loss, np.log2(10)), "The natural logarithm, np.log, not that to base two."
+    assert loss not in (0.1, 0.9), "That is a probability. The loss is minus its logarithm."
+    assert not np.isclose(loss, 10 * np.log(10)), "Only the right digit's probability counts."
+    assert np.isclose(loss, np.log(10), atol=0.005), "Minus the natural logarithm of 0.1."
+    return "ln 10 = 2.303. A ten-class network whose loss stays there has learnt nothing yet."
+
+
+HINTS_5 = [
+    "Which probability does the right digit get? Put it into the definition of cross-entropy.",
+    "Minus the natural logarithm of one tenth; np.log is the natural one.",
+]
+
+
+def wrong_5():
+    return [0.1, 0.9, 1.0, np.log(0.1), np.log2(10), 10 * np.log(10), "2.3", None]

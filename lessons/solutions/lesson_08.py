@@ -1,0 +1,359 @@
+"""Lesson 08's exercises: reference solutions, checks, hints, and wrong answers to refuse."""
+
+import numpy as np
+
+
+def divide(number, divisor):
+    """The lesson's divider, for the solution below."""
+    if number < 0 or divisor < 1:
+        raise ValueError(f"This divider knows no signs and no zero: {number}, {divisor}")
+    return number // divisor
+
+
+def solution_1():
+    def floor_divide(number, divisor):
+        quotient = divide(abs(number), abs(divisor))
+        if (number < 0) == (divisor < 0):
+            return quotient
+        exact = quotient * abs(divisor) == abs(number)
+        return -quotient if exact else -quotient - 1  # down, not towards zero
+
+    return floor_divide
+
+
+def check_1(floor_divide):
+    assert callable(floor_divide), "The answer is the function itself: no brackets behind it."
+    tried = [(a, b) for a in range(-20, 21) for b in range(-6, 7) if b]
+    found = {pair: floor_divide(*pair) for pair in tried}
+    assert None not in found.values(), "The function gives nothing back for some pair: return."
+    for (a, b), quotient in found.items():
+        told = f"floor_divide({a}, {b}) gives {quotient}, and {a} // {b} is {a // b}. "
+        if a >= 0 and b > 0:
+            assert quotient == a // b, told + "Without signs, divide does it alone."
+        if a % b == 0:
+            assert quotient == a // b, told + "When is a quotient negative?"
+    for (a, b), quotient in found.items():
+        told = f"floor_divide({a}, {b}) gives {quotient}, and {a} // {b} is {a // b}. "
+        if a < 0 and b < 0:
+            assert quotient == a // b, told + "Minus by minus?"
+        assert quotient == a // b, (
+            told + "Python rounds down, not towards zero. When do these differ?"
+        )
+    big = 3**60
+    assert floor_divide(-big, 7) == -big // 7, (
+        "Small numbers are right, a large one is not. Did a float get in? They have 16 digits."
+    )
+    return "Now you know what `//` spares you every day."
+
+
+HINTS_1 = [
+    "Divide the absolute values first. Which two cases of signs give a negative result?",
+    "In those two cases: if the division is exact, -quotient, and otherwise one less. Multiply "
+    "back to see whether it is exact.",
+]
+
+
+def wrong_1():
+    def towards_zero(a, b):
+        quotient = abs(a) // abs(b)
+        return quotient if (a < 0) == (b < 0) else -quotient
+
+    def always_one_less(a, b):
+        quotient = abs(a) // abs(b)
+        return quotient if (a < 0) == (b < 0) else -quotient - 1
+
+    def forgets_divisor(a, b):
+        return a // abs(b)
+
+    def minus_minus(a, b):
+        return -(abs(a) // abs(b)) if a < 0 or b < 0 else a // b
+
+    def by_floats(a, b):
+        return int(np.floor(a / b))
+
+    return [
+        divide,
+        towards_zero,
+        always_one_less,
+        forgets_divisor,
+        minus_minus,
+        by_floats,
+        lambda a, b: abs(a) // abs(b),
+        lambda a, b: print(a, b),
+        -4,
+    ]
+
+
+def solution_2():
+    return 2 * 784 * 100, 784 * 100
+
+
+def check_2(answer):
+    assert np.shape(answer) == (2,), "A pair of numbers: (with tf.Variable, with Keras)."
+    try:
+        quiet, with_keras = (int(number) for number in answer)
+    except (TypeError, ValueError):
+        raise AssertionError("Two plain numbers are wanted, such as (1, 2).") from None
+    assert (quiet, with_keras) != (78_400, 156_800), "The right numbers; the other way round."
+    assert 100 not in (quiet - 78_400, with_keras - 78_400), "There is no bias in these layers."
+    assert with_keras == 78_400, (
+        "In Keras the layer is made once and called twice. How many arrows from 784 pixels to "
+        "100 units?"
+    )
+    assert quiet != 78_400, (
+        "That is what one would want. How often does the line with tf.Variable run?"
+    )
+    assert quiet == 156_800, "Each run of the line with tf.Variable makes 784 × 100 new numbers."
+    return (
+        "A layer that is a function makes weights at each call; one that is an object keeps them."
+    )
+
+
+HINTS_2 = [
+    "The function is called twice, and so is each line in it. The Keras layer is one object.",
+    "One kernel has 784 × 100 numbers. With tf.Variable there are two kernels, in Keras one.",
+]
+
+
+def wrong_2():
+    return [
+        (78_400, 78_400),
+        (156_800, 156_800),
+        (78_400, 156_800),
+        (157_000, 78_500),
+        (156_800, 78_500),
+        (2, 1),
+        156_800,
+        ("two", "one"),
+    ]
+
+
+def solution_3():
+    import tensorflow as tf
+
+    def new_centres(points, nearest, centres):
+        k = centres.shape[0]
+        means = tf.math.unsorted_segment_mean(points, nearest, k)
+        sizes = tf.math.unsorted_segment_sum(tf.ones_like(nearest), nearest, k)
+        return tf.where(sizes[:, None] > 0, means, centres)
+
+    return new_centres
+
+
+def check_3(new_centres):
+    import tensorflow as tf
+
+    assert callable(new_centres), "The answer is the function itself: no brackets behind it."
+    points = tf.constant([[1.0, 2.0], [3.0, 4.0], [-8.0, 0.0], [5.0, 6.0]])
+    nearest = tf.constant([1, 1, 3, 1], tf.int64)
+    centres = tf.constant([[9.0, 9.0], [7.0, 7.0], [-2.0, 5.0], [6.0, 6.0]])
+    moved = new_centres(points, nearest, centres)
+    assert moved is not None, "The function gives nothing back: return the centres."
+    assert np.shape(moved) == (4, 2), (
+        f"Four centres in the plane should come out, shape (4, 2), not {np.shape(moved)}."
+    )
+    moved = np.array(moved, "float64")
+    assert np.isfinite(moved).all(), "There is a nan: the mean of no points."
+    assert not np.allclose(moved[1], [9, 12]), "The sum of the points is not their mean."
+    assert np.allclose(moved[1], [3, 4]) and np.allclose(moved[3], [-8, 0]), (
+        "A centre with points should move to their mean: three points belong to centre 1, one to "
+        f"centre 3, which come out at {moved[1].tolist()} and {moved[3].tolist()}."
+    )
+    assert not np.allclose(moved[0], 0), "Centre 0 has no points, and jumped to the origin."
+    assert np.allclose(moved[[0, 2]], [[9, 9], [-2, 5]]), (
+        "Centres 0 and 2 have no points and should stay where they are."
+    )
+    around = tf.constant([[1.0, 1.0], [-1.0, -1.0]])
+    moved = np.array(new_centres(around, tf.constant([0, 0], tf.int64), centres[:1]))
+    assert np.allclose(moved, 0), (
+        "A mean may well be 0: two points around the origin should bring their centre there. Count "
+        "the points of each centre instead."
+    )
+    return "Count before you divide: the same care is due to every mean of a group."
+
+
+HINTS_3 = [
+    "tf.math.unsorted_segment_mean gives the means, with 0 where a centre has no points. How do "
+    "you find out how many points each centre has?",
+    "tf.math.unsorted_segment_sum of ones counts them; tf.where(sizes[:, None] > 0, means, centres) "
+    "chooses.",
+]
+
+
+def wrong_3():
+    import tensorflow as tf
+
+    def mean(points, nearest, centres):
+        return tf.math.unsorted_segment_mean(points, nearest, centres.shape[0])
+
+    def by_numpy(points, nearest, centres):
+        sums = tf.math.unsorted_segment_sum(points, nearest, centres.shape[0]).numpy()
+        with np.errstate(all="ignore"):
+            return sums / np.bincount(nearest, minlength=len(centres))[:, None]
+
+    def where_zero(points, nearest, centres):
+        means = mean(points, nearest, centres)
+        return tf.where(means == 0, centres, means)
+
+    def total(points, nearest, centres):
+        means = tf.math.unsorted_segment_sum(points, nearest, centres.shape[0])
+        sizes = tf.math.unsorted_segment_sum(tf.ones_like(nearest), nearest, centres.shape[0])
+        return tf.where(sizes[:, None] > 0, means, centres)
+
+    def only_used(points, nearest, centres):
+        means = mean(points, nearest, centres)
+        return tf.gather(means, tf.unique(nearest)[0])
+
+    return [
+        mean,
+        by_numpy,
+        where_zero,
+        total,
+        only_used,
+        lambda points, nearest, centres: centres,
+        lambda points, nearest, centres: print(nearest),
+        0.0,
+    ]
+
+
+def solution_4():
+    import tensorflow as tf
+
+    def nearest_centre(points, centres):
+        products = points @ tf.transpose(centres)
+        return tf.argmin(tf.reduce_sum(centres**2, axis=1) - 2 * products, axis=1)
+
+    return nearest_centre
+
+
+def check_4(nearest_centre):
+    import tensorflow as tf
+
+    assert callable(nearest_centre), "The answer is the function itself: no brackets behind it."
+    random = np.random.default_rng(0)
+    points = tf.constant(random.normal(1, 3, (50, 4)), tf.float32)
+    centres = tf.constant(random.normal(1, 3, (6, 4)), tf.float32)
+    answer = nearest_centre(points, centres)
+    assert answer is not None, "The function gives nothing back: return the numbers."
+    assert np.shape(answer) == (50,), (
+        f"One number for each of the 50 points is wanted; this has the shape {np.shape(answer)}."
+        + (" Along which axis is the least one sought?" if np.shape(answer) == (6,) else "")
+    )
+    squares = ((points.numpy()[:, None] - centres.numpy()) ** 2).sum(-1)
+    answer = np.array(answer)
+    assert not np.array_equal(answer, squares.argmax(1)), "That is the farthest one. The sign?"
+    right = (answer == squares.argmin(1)).mean()
+    assert right == 1, (
+        f"{right:.0%} of the points get the right centre. Which terms of (x - c)² differ from "
+        "centre to centre?"
+    )
+    try:
+        graph = tf.function(nearest_centre).get_concrete_function(points, centres).graph
+    except NotImplementedError as error:
+        raise AssertionError(f"Inside a graph there is no NumPy: {error}") from None
+    for operation in graph.get_operations():
+        for tensor in operation.outputs:
+            assert tensor.shape.rank is None or tensor.shape.rank < 3, (
+                f"Right, but the graph still holds a tensor of shape {tuple(tensor.shape)}, made "
+                f"by {operation.type}. Let a matrix product make the term in the middle."
+            )
+    return "A matrix product: what every machine for networks does best."
+
+
+HINTS_4 = [
+    "Of x² - 2xc + c² leave out x². What is -2xc for all points and all centres at once?",
+    "points @ tf.transpose(centres) has a row for each point and a column for each centre; add "
+    "tf.reduce_sum(centres**2, axis=1), and take tf.argmin along axis 1.",
+]
+
+
+def wrong_4():
+    import tensorflow as tf
+
+    def with_table(points, centres):
+        return tf.argmin(tf.reduce_sum((points[:, None] - centres) ** 2, axis=-1), axis=1)
+
+    def squares_of(centres):
+        return tf.reduce_sum(centres**2, axis=1)
+
+    return [
+        with_table,
+        lambda p, c: tf.argmin(squares_of(c) + 2 * p @ tf.transpose(c), axis=1),
+        lambda p, c: tf.argmax(squares_of(c) - 2 * p @ tf.transpose(c), axis=1),
+        lambda p, c: tf.argmax(p @ tf.transpose(c), axis=1),
+        lambda p, c: tf.argmin(squares_of(c) - p @ tf.transpose(c), axis=1),
+        lambda p, c: tf.argmin(squares_of(c) - 2 * p @ tf.transpose(c), axis=0),
+        lambda p, c: squares_of(c) - 2 * p @ tf.transpose(c),
+        lambda p, c: print(p),
+        3,
+    ]
+
+
+def solution_5():
+    return 20_000 * 20_000 * 2 * 4 / 1e9
+
+
+def check_5(gigabytes):
+    assert isinstance(gigabytes, (int, float, np.number)), "A number, please."
+    assert not np.isclose(gigabytes, 1.6), "Each point has two coordinates."
+    assert not np.isclose(gigabytes, 6.4), "float32: four bytes a number, not eight."
+    assert not np.isclose(gigabytes, 0.8), "That is how many billion numbers. In bytes?"
+    assert not np.isclose(gigabytes, 0.24), (
+        "Thirteen times as many points are more than thirteen times as many pairs."
+    )
+    assert not np.isclose(gigabytes, 3200) and not np.isclose(gigabytes, 3.2e9), (
+        "The right digits; in another unit. A gigabyte has 10⁹ bytes."
+    )
+    assert np.isclose(gigabytes, 3.2, rtol=0.02), "Points times points times 2 times 4 bytes."
+    return "More than many laptops have left. XLA never makes this table; batches of rows help too."
+
+
+HINTS_5 = [
+    "How many pairs are there? Each has two differences, each of four bytes.",
+    "20,000 × 20,000 × 2 × 4 bytes, divided by 10⁹.",
+]
+
+
+def wrong_5():
+    return [1.6, 6.4, 0.8, 0.24, 3200, 3.2e9, 18, "3.2", None]
+
+
+def solution_6():
+    import tensorflow as tf
+
+    traces = []
+
+    @tf.function
+    def double(x):
+        traces.append(x)
+        return 2 * x
+
+    double(1), double(2), double(2), double(3.0)
+    double(tf.constant(4.0)), double(tf.constant(5.0)), double(tf.constant([6.0]))
+    double(np.float32(7))
+    return len(traces)
+
+
+def check_6(n_traces):
+    assert isinstance(n_traces, (int, float, np.number)), "A number, please."
+    assert n_traces != 8, "Not every call: double(2) comes twice. What else shares a graph?"
+    assert n_traces != 1, "Python numbers become constants of the graph."
+    assert n_traces != 7, "The second tensor has the type and the shape of the first."
+    assert n_traces != 6, (
+        "Nearly. An np.float32 is handed over as a tensor: does one of that type and shape have a "
+        "graph already?"
+    )
+    assert n_traces != 4, "A tensor of another shape: can it use the same graph?"
+    assert n_traces != 3, "1 and 2 are different constants, and 3.0 a third one."
+    assert n_traces == 5, "Go through the calls one by one: is there a graph for it already?"
+    return "1, 2, 3.0, a scalar tensor, a tensor of shape (1,)."
+
+
+HINTS_6 = [
+    "A new Python number makes a new graph. A tensor makes one if its type or shape is new.",
+    "1, 2 and 3.0 make three. The first scalar tensor makes the fourth; 5.0 and np.float32(7) use it.",
+]
+
+
+def wrong_6():
+    return [8, 1, 7, 6, 4, 3, 2, "five", None]

@@ -1,0 +1,87 @@
+"""Notebooks in JupyterLab as a learner meets them: opened, run by "Run all", a slider moved.
+
+Pictures of the pages are kept in build/pages/browser, to be looked at.
+"""
+
+import lab_in_browser as lab
+import nbformat
+import pytest
+
+PICTURES = lab.ROOT / "build" / "pages" / "browser"
+
+SLIDER = """
+from matplotlib.figure import Figure
+from utils.widgets import explore
+
+def draw(slope=2):
+    figure = Figure()
+    figure.alt = f"a line of slope {slope}"
+    figure.subplots().plot([0, slope])
+    return figure
+
+explore(draw, slope=(1, 5))
+"""
+LEARNERS_KERNEL = """
+import sys
+assert not any(".testdeps" in folder for folder in sys.path)
+"""
+
+
+def write_notebook(path, *cells):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c.strip()) for c in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, path)
+
+
+def test_a_slider_moves_its_figure(page, course):
+    address, folder = course
+    write_notebook(folder / "slider.ipynb", LEARNERS_KERNEL, SLIDER)
+    lab.open_notebook(page, address, "slider.ipynb")
+    assert lab.run_all(page, seconds=60)
+    assert lab.faults(page) == []
+    lab.slider_moves_its_figure(page)
+    assert lab.photograph(page, PICTURES, "slider")[0].stat().st_size > 10_000
+
+
+def test_a_slider_that_moves_nothing_is_noticed(page, course):
+    address, folder = course
+    write_notebook(folder / "deaf.ipynb", SLIDER.replace("[0, slope]", "[0, 1]"))
+    lab.open_notebook(page, address, "deaf.ipynb")
+    assert lab.run_all(page, seconds=60)
+    with pytest.raises(AssertionError, match="did not follow the slider"):
+        lab.slider_moves_its_figure(page, seconds=5)
+
+
+def test_a_failing_cell_is_noticed(page, course):
+    address, folder = course
+    write_notebook(folder / "failing.ipynb", "1 / 0", "print('after')")
+    lab.open_notebook(page, address, "failing.ipynb")
+    assert not lab.run_all(page, seconds=60)
+    assert lab.faults(page) == ["ZeroDivisionError in: 1 / 0", "not run: print('after')"]
+
+
+def test_make_lab_opens_the_first_notebook_without_questions(page, tmp_path):
+    arguments = [str(lab.ROOT / "tools" / "environment.py"), "lab"]
+    with lab.server(arguments, tmp_path, seconds=240) as address:  # it may check first
+        page.goto(f"{address}/?token={lab.TOKEN}")
+        lab.wait_for_kernel(page)
+        opened = page.evaluate("window.jupyterapp.shell.currentWidget.context.path")
+        assert opened == "lessons/00-start-here.ipynb"
+        assert page.locator(".jp-Dialog").count() == 0
+        assert page.locator(".jp-toast-message").count() == 0
+
+
+# Patterns below lessons/, each of which must match one file.
+LESSONS = ["00-*.ipynb", "part1/01-*.ipynb"]
+
+
+@pytest.mark.parametrize("pattern", LESSONS)
+def test_a_lesson_runs_and_its_widget_works(page, course, pattern):
+    address, folder = course
+    (path,) = (folder / "lessons").glob(pattern)  # a lesson that is missing is a failure
+    lab.open_notebook(page, address, path.relative_to(folder).as_posix())
+    ran = lab.run_all(page, seconds=400)
+    assert lab.faults(page) == []
+    assert ran
+    lab.slider_moves_its_figure(page)
+    assert lab.photograph(page, PICTURES, path.stem)

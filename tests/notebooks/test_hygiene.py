@@ -1,0 +1,178 @@
+"""Every committed lesson is tidy, and each rule of tidiness catches what it is there for."""
+
+import copy
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tools.hygiene import BOX_ROWS, MAX_CODE_LINES, problems, setup_source
+from tools.notebook import lessons
+
+PICTURE = '<img alt="A rising line." src="data:image/png;base64,iVBORw0K/tmp/abc">'
+
+
+@pytest.mark.parametrize("path", lessons(), ids=lambda path: path.name)
+def test_lesson_is_tidy(path):
+    assert problems(nbformat.read(path, as_version=4), path) == []
+
+
+def test_there_are_lessons():
+    assert lessons()[0].name == "00-start-here.ipynb"
+
+
+@pytest.fixture
+def good():
+    """A small notebook that breaks no rule."""
+    box = "| **Engine** | Keras on Theano |\n|:---|:---|\n"
+    box += "\n".join(f"| **{row}** | words |" for row in BOX_ROWS)
+    show = new_output("display_data", {"text/html": PICTURE, "text/plain": "<Figure>"})
+    code = [
+        (setup_source(), []),
+        ("x = 1\nprint(x)", [new_output("stream", name="stdout", text="1\n")]),
+        ("fig", [show]),
+        ("lesson.finish()", []),
+    ]
+    cells = [
+        new_code_cell(source, execution_count=n, outputs=outputs)
+        for n, (source, outputs) in enumerate(code, 1)
+    ]
+    return new_notebook(cells=[new_markdown_cell("# 42 Title\n\n" + box), *cells])
+
+
+def found(notebook):
+    return "\n".join(problems(notebook, Path("42-none.ipynb")))
+
+
+def test_good_notebook_has_no_problem(good):
+    assert found(good) == ""
+
+
+def test_error_output(good):
+    error = new_output("error", ename="ValueError", evalue="bad shape", traceback=[])
+    good.cells[2].outputs = [error]
+    assert "committed with an error: ValueError: bad shape" in found(good)
+
+
+def test_no_outputs(good):
+    for cell in good.cells[1:]:
+        cell.outputs, cell.execution_count = [], None
+    assert "not run" in found(good)
+
+
+def test_counts_but_no_output(good):
+    for cell in good.cells[1:]:
+        cell.outputs = []
+    assert "no cell has an output" in found(good)
+
+
+@pytest.mark.parametrize("counts", [[1, 3, 2, 4], [2, 3, 4, 5], [1, 2, 4, 5], [1, 2, 2, 3]])
+def test_counts_out_of_order(good, counts):
+    for cell, count in zip(good.cells[1:], counts, strict=True):
+        cell.execution_count = count
+    assert "in order, from 1" in found(good)
+
+
+@pytest.mark.parametrize("html", ['<img src="x.png">', '<img alt=" " src="x.png">', "<svg></svg>"])
+def test_html_picture_without_alt(good, html):
+    good.cells[3].outputs[0].data["text/html"] = html
+    assert "cell 4: has a picture without alternative text" in found(good)
+
+
+def test_plain_png(good):
+    good.cells[3].outputs[0].data = {"image/png": "iVBORw0K", "text/plain": "<Figure>"}
+    assert "set `fig.alt`" in found(good)
+
+
+@pytest.mark.parametrize("text", ["![](x.png)", '<img src="x.png">'])
+def test_markdown_picture_without_alt(good, text):
+    good.cells.insert(1, new_markdown_cell(text))
+    assert "cell 2: has a picture without alternative text" in found(good)
+
+
+@pytest.mark.parametrize("where", ["source", "stream", "html", "markdown"])
+@pytest.mark.parametrize("path", ["/root/course/x.npz", "/tmp/x", "/home/ada/x", "C:\\Users\\Ada"])
+def test_machine_path(good, where, path):
+    if where == "source":
+        good.cells[2].source = f"open({path!r})"
+    elif where == "stream":
+        good.cells[2].outputs[0].text = f"saved to {path}\n"
+    elif where == "html":
+        good.cells[3].outputs[0].data["text/html"] = PICTURE + f"<p>{path}</p>"
+    else:
+        good.cells[0].source += f"\n\nSee {path}."
+    assert "names a path of one machine" in found(good)
+
+
+def test_path_like_parts_of_links_are_fine(good):
+    good.cells[0].source += "\n\nSee https://example.org/home/tmp/x and [it](../work/x.md)."
+    assert found(good) == ""
+
+
+def test_memory_address(good):
+    good.cells[2].outputs[0].text = "<function f at 0x7f12ab34cd56>\n"
+    assert "memory address" in found(good)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8888/lab", "http://127.0.0.1/x", "https://box.internal/x"]
+)
+def test_private_host(good, url):
+    good.cells[0].source += f"\n\n[link]({url})"
+    assert "no public host" in found(good)
+
+
+def test_long_cell(good):
+    good.cells[2].source = "\n".join(["x = 1"] * (MAX_CODE_LINES + 1))
+    assert "one idea a cell" in found(good)
+
+
+def test_star_import(good):
+    good.cells[2].source = "from numpy import *"
+    assert "star import from numpy" in found(good)
+
+
+def test_stderr(good):
+    good.cells[2].outputs = [new_output("stream", name="stderr", text="Warning: x\n")]
+    assert "stderr" in found(good)
+
+
+def test_widget_view(good):
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "VBox()"}
+    good.cells[2].outputs = [new_output("display_data", view)]
+    assert "widget's view" in found(good)
+
+
+def test_timing_magic(good):
+    good.cells[2].source = "%%time\nx = 1"
+    assert "%%time" in found(good)
+
+
+@pytest.mark.parametrize("row", BOX_ROWS)
+def test_box_row_missing(good, row):
+    good.cells[0].source = good.cells[0].source.replace(f"| **{row}** |", "| other |")
+    assert f"the lesson box lacks the row(s) {row}" in found(good)
+
+
+def test_no_title(good):
+    good.cells[0].source = good.cells[0].source.replace("# 42", "42")
+    assert "begin with the title" in found(good)
+
+
+def test_setup_cell_changed(good):
+    good.cells[1].source += "\nimport os"
+    assert "not the setup cell" in found(good)
+
+
+def test_no_finish(good):
+    good.cells[-1].source = "x"
+    assert "lesson.finish()" in found(good)
+
+
+def test_too_large_file(good, tmp_path):
+    large = copy.deepcopy(good)
+    path = tmp_path / "42-large.ipynb"
+    large.cells[3].outputs[0].data["text/html"] = PICTURE.replace("iVBO", "A" * 4_100_000)
+    nbformat.write(large, path)
+    assert any("4 MB" in what for what in problems(large, path))

@@ -1,0 +1,115 @@
+"""tools/notebook.py: from script to notebook and back, tidy outputs, the table of checkpoints."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from tools import hygiene
+from tools import notebook as tool
+
+SCRIPT = """# %% [markdown]
+# # 42 Small
+#
+# COLAB
+
+# %%
+SETUP
+
+# %% tags=["nbval-check-output"]
+x = 1
+print(x)
+
+# %%
+from utils import lesson
+
+lesson.checkpoint("loss", 0.25, 0, 1)
+"""
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """An empty course in a folder of its own; returns the path of a script in it."""
+    for module in (tool, hygiene):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(tool, "LESSONS", tmp_path / "lessons")
+    monkeypatch.setattr(tool, "BUILD", tmp_path / "build")
+    script = tmp_path / "build" / "lessons" / "part2" / "42-small.py"
+    script.parent.mkdir(parents=True)
+    script.write_text(SCRIPT)
+    return script
+
+
+def test_build_puts_in_setup_and_colab_link(course):
+    path = tool.build(course)
+    cells = nbformat.read(path, as_version=4).cells
+    assert cells[0].source.startswith("# 42 Small")
+    assert cells[0].source.endswith("/blob/main/lessons/part2/42-small.ipynb)")
+    assert cells[1].source == hygiene.setup_source()
+    assert cells[2].metadata.tags == ["nbval-check-output"]
+
+
+def test_ids_survive_a_change_of_the_script(course):
+    before = nbformat.read(tool.build(course), as_version=4).cells
+    changed = SCRIPT.replace("x = 1", "x = 2").replace(
+        "# %%\nSETUP", "# %% [markdown]\n# new\n\n# %%\nSETUP"
+    )
+    course.write_text(changed)
+    after = nbformat.read(tool.build(course), as_version=4).cells
+    assert [c.id for c in after if c.source != "new"] == [c.id for c in before]
+
+
+def test_script_and_build_are_inverse(course):
+    path = tool.build(course)
+    before = path.read_text()
+    tool.build(tool.script(path))
+    assert path.read_text() == before
+
+
+def test_run_twice_gives_the_same_file_and_headlines(course):
+    path = tool.build(course)
+    tool.run(path)
+    first = path.read_text()
+    tool.run(path)
+    assert path.read_text() == first
+    cells = nbformat.read(path, as_version=4).cells
+    assert [cell.execution_count for cell in cells[1:]] == [1, 2, 3]
+    assert tool.headlines([path]).splitlines()[-1] == (
+        "| [42-small](part2/42-small.ipynb) | loss | 0.25 | 0 to 1 |"
+    )
+
+
+def test_a_failing_lesson_is_saved_as_far_as_it_got(course):
+    course.write_text(SCRIPT.replace("0.25", "2.5"))
+    path = tool.build(course)
+    with pytest.raises(Exception, match="CheckpointError"):
+        tool.run(path)
+    assert not tool.check(path)
+    assert any(
+        "CheckpointError" in what
+        for what in hygiene.problems(nbformat.read(path, as_version=4), path)
+    )
+
+
+def test_tidy_takes_out_widgets_and_joins_streams():
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "7"}, "text/plain": "VBox()"}
+    picture = {"text/html": '<img alt="A line." src="data:,">'}
+    outputs = [
+        new_output("stream", name="stdout", text="a"),
+        new_output("stream", name="stdout", text="b\n"),
+        new_output("display_data", view),
+        new_output("display_data", picture),
+    ]
+    notebook = new_notebook(
+        cells=[new_code_cell("x", outputs=outputs, metadata={"execution": {"t": "now"}})],
+        metadata={
+            "widgets": {"state": {}},
+            "language_info": {"name": "python", "version": "3.11.7"},
+        },
+    )
+    (cell,) = tool.tidy(notebook).cells
+    assert [output.get("text") or list(output.data) for output in cell.outputs] == [
+        "ab\n",
+        ["text/html"],
+    ]
+    assert cell.metadata == {} and "widgets" not in notebook.metadata
+    assert "version" not in notebook.metadata.language_info
