@@ -47,6 +47,7 @@ STAGES = {
         Stage("lint", LINT),
         Stage("format", FORMAT),
         Stage("unit tests", UNIT, test_packages=True),
+        Stage("Keras's own tests", CONFORMANCE, test_packages=True),
         Stage("notebooks", NOTEBOOKS),
         Stage("browser", BROWSER, test_packages=True),
     ],

@@ -1,27 +1,12 @@
 """Devices: processes of their own, since TensorFlow's devices can be set up once."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from utils.processes import run_programs
 
 
 def python(code):
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout.splitlines()
+    return run_programs({"devices": code})["devices"].splitlines()
 
 
 def test_importing_utils_imports_no_tensorflow():
