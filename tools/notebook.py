@@ -5,17 +5,19 @@
     python tools/notebook.py run      lessons/part1/01-recognise.ipynb   # fresh kernel, then tidy, then check
     python tools/notebook.py check    lessons/part1/01-recognise.ipynb
     python tools/notebook.py render   lessons/part1/01-recognise.ipynb   # -> build/.../*.png, to look at
-    python tools/notebook.py headlines                                   # -> Markdown table of checkpoints
+    python tools/notebook.py headlines                                   # -> the tables in lessons/README.md
 
 The notebook is what is kept; the script under `build/` is a handy form to write in. Cells keep
 their ids from one build to the next, so that a re-run lesson shows few differences.
 """
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -24,11 +26,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file, from anywhere
 
 from tools import hygiene  # noqa: E402
+from utils.lesson import read_checkpoints  # noqa: E402
 
 LESSONS = ROOT / "lessons"
 BUILD = ROOT / "build"
 PAGE_HEIGHT = 1400  # CSS pixels of one picture of a rendered page
 PYTHON_3 = {"display_name": "Python 3", "language": "python", "name": "python3"}
+BEGIN, END = "<!-- tables: tools/notebook.py headlines -->", "<!-- end of tables -->"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -183,22 +187,52 @@ def _cut(tall, folder):
     return paths
 
 
-def headlines(paths):
-    """A Markdown table of the checkpoints printed in saved lessons: name, value and band."""
-    from utils.lesson import read_checkpoints
+def headlines():
+    """The tables of `lessons/README.md`, from the outputs saved in the lessons, as Markdown.
 
-    rows = ["| lesson | what | value | expected |", "|:---|:---|---:|:---|"]
-    for path in paths:
-        notebook = nbformat.read(path, as_version=4)
-        link = path.resolve().relative_to(LESSONS).as_posix()
-        for cell in notebook.cells:
-            for output in cell.get("outputs", []):
-                for found in read_checkpoints(output.get("text", "")):
-                    rows.append(
-                        f"| [{path.stem}]({link}) | {found.name} | {found.value:g} "
-                        f"| {found.low:g} to {found.high:g} |"
-                    )
+    The first has the checkpoints chosen in `lessons/headlines.toml` beside the figures of 2017, the
+    second what each lesson took when its outputs were saved.
+
+    Raises:
+        ValueError: a lesson has no checkpoint of the name chosen.
+    """
+    chosen = tomllib.loads((LESSONS / "headlines.toml").read_text(encoding="utf-8"))["headline"]
+    printed = {path.relative_to(LESSONS).as_posix(): _printed(path) for path in lessons()}
+    rows = [
+        "| lesson | what | reached | expected | the 2017 notebook |",
+        "|:---|:---|---:|:---|:---|",
+    ]
+    for row in chosen:
+        found = {one.name: one for one in read_checkpoints(printed[row["lesson"]])}
+        if row["checkpoint"] not in found:
+            raise ValueError(f"{row['lesson']} has no checkpoint {row['checkpoint']!r}")
+        one = found[row["checkpoint"]]
+        rows.append(
+            f"| {_link(row['lesson'])} | {row['here']} | {one.value:.3g} "
+            f"| {one.low:g} to {one.high:g} | {row.get('then', '')} |"
+        )
+    rows += ["", "| lesson | checkpoints | took |", "|:---|---:|:---|"]
+    for lesson, text in printed.items():
+        took = re.findall(r"^\d+ s, at most .* of memory\.$", text, re.M)[-1:]
+        count = len(read_checkpoints(text))
+        rows.append(f"| {_link(lesson)} | {count} | {took[0].rstrip('.') if took else ''} |")
     return "\n".join(rows)
+
+
+def _printed(notebook_path):
+    cells = nbformat.read(notebook_path, as_version=4).cells
+    return "".join(out.get("text", "") for cell in cells for out in cell.get("outputs", []))
+
+
+def _link(lesson):
+    return f"[{Path(lesson).stem}]({lesson})"
+
+
+def with_headlines(page):
+    """The text of `lessons/README.md` with its tables, between two comments, written anew."""
+    begin, _, rest = page.partition(BEGIN)
+    _, _, end = rest.partition(END)
+    return f"{begin}{BEGIN}\n\n{headlines()}\n\n{END}{end}"
 
 
 def check(notebook_path):
@@ -218,7 +252,8 @@ def main():
     options = parser.parse_args()
     paths = options.paths or (sorted(BUILD.rglob("*.py")) if options.what == "build" else lessons())
     if options.what == "headlines":
-        print(headlines(paths))
+        page = LESSONS / "README.md"
+        page.write_text(with_headlines(page.read_text(encoding="utf-8")), encoding="utf-8")
         return
     well = True
     for path in paths:

@@ -33,6 +33,11 @@ SIZE_DEPENDS = (
     "In JAX mode the size of every array must follow from the shapes of the inputs, but here it "
     "depends on their values ({}). The other modes can compute this: keras_theano.set_mode('vm')."
 )
+# What JAX raises where a size would depend on values, as that of `x[x > 0]`.
+_VALUES_WANTED = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
 
 
 def evaluate(known, outputs):
@@ -58,9 +63,11 @@ def evaluate(known, outputs):
             for variable, result in zip(node.outputs, results, strict=True):
                 values[variable] = _as_type(result, variable.type)
         except Exception as error:
+            if isinstance(error, _VALUES_WANTED):
+                error = NotImplementedError(SIZE_DEPENDS.format(f"in {node.op}"))
             if not hasattr(error, "theano_node"):
                 error.theano_node = node
-            raise
+            raise error
     return [value_of(variable) for variable in outputs]
 
 
@@ -285,6 +292,10 @@ def _inc_subtensor(node, values):
     if not all(map(is_known, starts)) or set(steps) == {1} and not on_zeros:
         if 0 in counts:
             return x
+        if set(steps) != {1}:
+            places = zip(starts, counts, steps, strict=True)
+            at = x.at[jnp.ix_(*(start + step * np.arange(count) for start, count, step in places))]
+            return at.set(y) if is_set else at.add(y)
         if not is_set:
             y = lax.dynamic_slice(x, starts, counts) + y
         return y if y.shape == x.shape else lax.dynamic_update_slice(x, y, starts)

@@ -73,9 +73,22 @@ def test_run_twice_gives_the_same_file_and_headlines(course):
     assert path.read_text() == first
     cells = nbformat.read(path, as_version=4).cells
     assert [cell.execution_count for cell in cells[1:]] == [1, 2, 3]
-    assert tool.headlines([path]).splitlines()[-1] == (
-        "| [42-small](part2/42-small.ipynb) | loss | 0.25 | 0 to 1 |"
-    )
+    chosen = tool.LESSONS / "headlines.toml"
+    row = '[[headline]]\nlesson = "part2/42-small.ipynb"\ncheckpoint = "loss"\nhere = "a loss"\n'
+    chosen.write_text(row + 'then = "0.3"\n')
+    lines = tool.headlines().splitlines()
+    assert lines[2] == "| [42-small](part2/42-small.ipynb) | a loss | 0.25 | 0 to 1 | 0.3 |"
+    assert lines[-1] == "| [42-small](part2/42-small.ipynb) | 1 |  |"
+    page = tool.with_headlines(f"Before\n{tool.BEGIN}\nold\n{tool.END}\nafter\n")
+    assert "old" not in page and page.startswith("Before\n") and page.endswith("\nafter\n")
+    chosen.write_text(row.replace('"loss"', '"losses"'))
+    with pytest.raises(ValueError, match="no checkpoint 'losses'"):
+        tool.headlines()
+
+
+def test_the_tables_in_the_readme_are_those_of_the_saved_lessons():
+    page = (tool.LESSONS / "README.md").read_text(encoding="utf-8")
+    assert tool.headlines() in page, "run: python tools/notebook.py headlines"
 
 
 def test_a_failing_lesson_is_saved_as_far_as_it_got(course):
