@@ -94,7 +94,9 @@ def grade(exercise, answer):
 
 def hint(exercise):
     """Print the exercise's next hint; after the last one, say how to see the solution."""
-    number, module = _find(exercise)
+    if not (found := _find_or_say(exercise)):
+        return
+    number, module = found
     hints = getattr(module, f"HINTS_{number}")
     shown = min(_hints_shown.get(exercise, 0) + 1, len(hints))
     _hints_shown[exercise] = shown
@@ -105,7 +107,9 @@ def hint(exercise):
 
 def solution(exercise):
     """Print the reference solution, once the learner has checked an answer of their own."""
-    number, module = _find(exercise)
+    if not (found := _find_or_say(exercise)):
+        return
+    number, module = found
     if exercise not in _tried:
         print("Have a try first, even a wild one: a solution read too early does not stick.")
         return
@@ -152,10 +156,19 @@ def _find(exercise):
     if not hasattr(module, f"check_{number}"):
         known = sorted(name[6:] for name in vars(module) if name.startswith("check_"))
         raise ValueError(
-            f"There is no exercise {exercise!r}; lesson {lesson} has "
-            + ", ".join(f"{lesson}.{n}" for n in known)
+            f"There is no exercise {exercise!r} with a check: it is an open one, or the number is "
+            f"mistyped. Lesson {lesson} checks " + ", ".join(f"{lesson}.{n}" for n in known) + "."
         )
     return number, module
+
+
+def _find_or_say(exercise):
+    """The same for a question, where an open exercise is no mistake: None, after saying so."""
+    try:
+        return _find(exercise)
+    except ValueError as error:
+        print(error)
+        return None
 
 
 @cache

@@ -82,6 +82,10 @@ def check_2(answer):
     except (TypeError, ValueError):
         raise AssertionError("Two plain numbers are wanted, such as (1, 2).") from None
     assert (returned, stored) != (4, 25), "The right numbers; the other way round."
+    assert not any(np.isclose(stored, 5 * 0.8**calls) for calls in (2, 3, 4)), (
+        "That is w after more than one call: you called it twice, perhaps in two cells. Rerun the "
+        "cell above, which puts w back to 5, and call step() once."
+    )
     assert returned != 16, "Which w did the loss read: the one before the update or after?"
     assert returned != 5, "step() returns what was asked for in its second argument: the loss."
     assert returned == 25, "What is the loss w² for w = 5? It is computed before w changes."
@@ -100,7 +104,7 @@ HINTS_2 = [
 
 
 def wrong_2():
-    return [(16, 4), (25, 5), (25, 2.5), (25, 6), (4, 25), (25, 4.5), 25, (5, 4), ("a", "b")]
+    return [(16, 4), (25, 5), (25, 2.5), (25, 6), (4, 25), (25, 4.5), 25, (5, 4), (16, 3.2), ("a", "b")]
 
 
 def solution_3():
@@ -125,6 +129,12 @@ def check_3(make_step):
         try:
             step = make_step(w**2, w)
         except Exception as error:
+            no_symbol = ("parameter type", "same type", "shared variable", "param list")
+            if isinstance(error, TypeError) and any(part in str(error) for part in no_symbol):
+                raise AssertionError(
+                    'The rate must be symbolic, and one number: rate = pt.scalar("rate"). '
+                    f"({str(error).splitlines()[0][:90]})"
+                ) from None
             if type(error).__name__ != "UnusedInputError":  # its module moved between releases
                 raise
             raise AssertionError(
@@ -184,6 +194,16 @@ def wrong_3():
         new = weight - np.float32(0.1) * pytensor.grad(loss, weight)
         return pytensor.function([], loss, updates=[(weight, new)])
 
+    def plain_number(loss, weight):
+        rate = 0.1
+        new = weight - rate * pytensor.grad(loss, weight)
+        return pytensor.function([rate], loss, updates=[(weight, new)])
+
+    def vector(loss, weight):
+        rate = pt.vector("rate")
+        new = weight - rate * pytensor.grad(loss, weight)
+        return pytensor.function([rate], loss, updates=[(weight, new)])
+
     def uphill(loss, weight):
         rate = pt.scalar("rate")
         new = weight + rate * pytensor.grad(loss, weight)
@@ -218,6 +238,8 @@ def wrong_3():
     return [
         baked_in,
         no_input,
+        plain_number,
+        vector,
         uphill,
         no_updates,
         forgotten_updates,

@@ -31,6 +31,7 @@ def check_1(floor_divide):
         if a >= 0 and b > 0:
             assert quotient == a // b, told + "Without signs, divide does it alone."
         if a % b == 0:
+            assert quotient != a // b - 1, told + "Is the division exact?"
             assert quotient == a // b, told + "When is a quotient negative?"
     for (a, b), quotient in found.items():
         told = f"floor_divide({a}, {b}) gives {quotient}, and {a} // {b} is {a // b}. "
@@ -157,11 +158,13 @@ def check_3(new_centres):
     assert not np.allclose(moved[1], [9, 12]), "The sum of the points is not their mean."
     assert np.allclose(moved[1], [3, 4]) and np.allclose(moved[3], [-8, 0]), (
         "A centre with points should move to their mean: three points belong to centre 1, one to "
-        f"centre 3, which come out at {moved[1].tolist()} and {moved[3].tolist()}."
+        f"centre 3. They come out at {moved[1].tolist()} and {moved[3].tolist()}, "
+        "and should at [3, 4] and [-8, 0]."
     )
     assert not np.allclose(moved[0], 0), "Centre 0 has no points, and jumped to the origin."
     assert np.allclose(moved[[0, 2]], [[9, 9], [-2, 5]]), (
-        "Centres 0 and 2 have no points and should stay where they are."
+        "Centres 0 and 2 have no points and should stay at [9, 9] and [-2, 5]. They come out at "
+        f"{moved[0].tolist()} and {moved[2].tolist()}."
     )
     around = tf.constant([[1.0, 1.0], [-1.0, -1.0]])
     moved = np.array(new_centres(around, tf.constant([0, 0], tf.int64), centres[:1]))
@@ -304,6 +307,10 @@ def check_5(gigabytes):
     assert not np.isclose(gigabytes, 3200) and not np.isclose(gigabytes, 3.2e9), (
         "The right digits; in another unit. A gigabyte has 10⁹ bytes."
     )
+    assert not np.isclose(gigabytes, 3, rtol=0.01), (
+        "Nearly. In which unit? GiB, of 2³⁰ bytes, are larger than the gigabytes of 10⁹ asked for; "
+        "and give one decimal."
+    )
     assert np.isclose(gigabytes, 3.2, rtol=0.02), "Points times points times 2 times 4 bytes."
     return "More than many laptops have left. XLA never makes this table; batches of rows help too."
 
@@ -315,7 +322,7 @@ HINTS_5 = [
 
 
 def wrong_5():
-    return [1.6, 6.4, 0.8, 0.24, 3200, 3.2e9, 18, "3.2", None]
+    return [1.6, 6.4, 0.8, 0.24, 3200, 3.2e9, 2.98, 3, 18, "3.2", None]
 
 
 def solution_6():

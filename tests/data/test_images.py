@@ -108,6 +108,12 @@ def test_photos_can_be_picked(photos):
     assert set(birds.class_names) == set(photos.class_names) and set(birds.labels) == {1}
 
 
+def test_photos_are_shown_in_a_line(photos):
+    shown = repr(photos)
+    assert shown.startswith(f"<{len(photos)} photos: ") and len(shown) < 200
+    assert all(name in shown for name in photos.class_names)
+
+
 def test_photo_mistakes_are_named(photos):
     with pytest.raises(ValueError, match="No photos of .'unicorn'.*mammal"):
         data.load_photos(("unicorn",))

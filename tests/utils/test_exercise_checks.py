@@ -128,6 +128,14 @@ def test_unknown_exercise(name):
         exercises.check(name, 1)
 
 
+def test_hint_and_solution_of_an_open_exercise_say_that_there_is_none(capsys):
+    exercises.hint("42.9")
+    exercises.solution("42.9")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second
+    assert "open one" in first and first.endswith("Lesson 42 checks 42.1, 42.2.")
+
+
 def test_reveal(capsys):
     exercises.reveal(5, 7, "The teapot is hard.")
     exercises.reveal(..., 7)

@@ -89,6 +89,11 @@ class Photos:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        counts = np.bincount(self.labels, minlength=len(self.class_names))
+        kinds = ", ".join(f"{n} {name}" for n, name in zip(counts, self.class_names, strict=True))
+        return f"<{len(self)} photos: {kinds}>"
+
     def __getitem__(self, chosen) -> "Photos":
         """The pictures that a mask, a slice or an array of positions picks."""
         if isinstance(chosen, (int, np.integer)):
