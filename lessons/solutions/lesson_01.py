@@ -9,6 +9,9 @@ def solution_1():
 
 
 def check_1(n_weights):
+    assert not isinstance(n_weights, str), (
+        "A number is asked for, not a text: leave out the quotes."
+    )
     assert n_weights != 512 * 5, "What would this head answer for a picture whose features are 0?"
     assert n_weights != 512 + 5, "Does one weight serve all five classes, or has each its own?"
     assert n_weights != 512 * 4 + 4, "That is the head for four classes. This one has five."
@@ -122,7 +125,10 @@ def check_3(answer):
         "order. Are they?"
     )
     assert answer == "scale", 'Answer "scale", "channels" or "labels".'
-    return "Everything is 255 times too small: the friend divided by 255, out of habit."
+    return (
+        "All is 255 times too small: the friend prepared the pictures, then divided by 255 out of "
+        "habit. (Divided and never prepared, as in the accident above, they would be 0 to 1.)"
+    )
 
 
 HINTS_3 = [
@@ -147,7 +153,13 @@ def check_4(disagreements):
     assert callable(disagreements), "The answer is the function itself, without brackets."
     a = [True] * 44 + [False] * 6
     b = [True] * 40 + [False] * 4 + [True] * 5 + [False]
-    pair = disagreements(a, b)
+    try:
+        pair = disagreements(a, b)
+    except TypeError as error:
+        assert "list" not in str(error), (
+            "A Python list knows neither ~ nor &: make masks first, a = np.array(right_a)."
+        )
+        raise
     assert pair is not None, "The function gives nothing back: return the two counts."
     assert np.shape(pair) == (2,), "Return two numbers: only A right, only B right."
     assert tuple(pair) != (44, 45), "Those are the totals. List only the pictures they differ on."
@@ -170,6 +182,7 @@ def wrong_4():
             int((np.asarray(b) & ~np.asarray(a)).sum()),
             int((np.asarray(a) & ~np.asarray(b)).sum()),
         ),
+        lambda a, b: ((a & ~b).sum(), (b & ~a).sum()),
         lambda a, b: sum(x != y for x, y in zip(a, b, strict=True)),
         lambda a, b: (sum(x and y for x, y in zip(a, b, strict=True)), 0),
         (4, 5),
