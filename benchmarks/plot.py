@@ -22,6 +22,7 @@ def draw(rounds: Rounds, nets: list[str], titles: dict[str, str], path: Path) ->
     """Draw bars of the medians, one panel for steps and one for cold starts, into a PNG file."""
     matplotlib.use("agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     middle = medians(rounds)
     figure, axes = pyplot.subplots(1, len(PANELS), figsize=(11, 4), layout="constrained")
@@ -37,6 +38,10 @@ def draw(rounds: Rounds, nets: list[str], titles: dict[str, str], path: Path) ->
                 color=COLOURS[engine],
             )
         panel.set(title=title, xlabel=f"{unit} (logarithmic; shorter is faster)", xscale="log")
+        # Ticks at 1, 2, 5, 10, ... in plain numbers; by default, powers that overlap.
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        panel.xaxis.set_minor_formatter(NullFormatter())
         panel.set_yticks(range(len(nets)), nets)
         panel.invert_yaxis()
         panel.spines[["top", "right"]].set_visible(False)
