@@ -154,7 +154,7 @@ def render(notebook_path):
     return _cut(tall, folder)
 
 
-def _photograph(html, picture, width=1000, height=24_000):
+def _photograph(html, picture, width=1000, height=60_000):
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         raise SystemExit("render needs Chromium, which was not found on this machine.")
