@@ -229,9 +229,15 @@ def _link(lesson):
 
 
 def with_headlines(page):
-    """The text of `lessons/README.md` with its tables, between two comments, written anew."""
-    begin, _, rest = page.partition(BEGIN)
-    _, _, end = rest.partition(END)
+    """The text of `lessons/README.md` with its tables, between two comments, written anew.
+
+    Raises:
+        ValueError: a comment is missing, so that text after the tables would be lost.
+    """
+    begin, found_begin, rest = page.partition(BEGIN)
+    _, found_end, end = rest.partition(END)
+    if not (found_begin and found_end):
+        raise ValueError(f"lessons/README.md needs the lines {BEGIN!r} and, after it, {END!r}")
     return f"{begin}{BEGIN}\n\n{headlines()}\n\n{END}{end}"
 
 

@@ -92,7 +92,9 @@ def test_markdown_picture_without_alt(good, text):
 
 
 @pytest.mark.parametrize("where", ["source", "stream", "html", "markdown"])
-@pytest.mark.parametrize("path", ["/" + "root/course/x.npz", "/tmp/x", "/home/ada/x", "C:\\Users\\Ada"])
+@pytest.mark.parametrize(
+    "path", ["/" + "root/course/x.npz", "/tmp/x", "/home/ada/x", "C:\\Users\\Ada"]
+)
 def test_machine_path(good, where, path):
     if where == "source":
         good.cells[2].source = f"open({path!r})"

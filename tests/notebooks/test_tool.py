@@ -81,6 +81,8 @@ def test_run_twice_gives_the_same_file_and_headlines(course):
     assert lines[-1] == "| [42-small](part2/42-small.ipynb) | 1 |  |"
     page = tool.with_headlines(f"Before\n{tool.BEGIN}\nold\n{tool.END}\nafter\n")
     assert "old" not in page and page.startswith("Before\n") and page.endswith("\nafter\n")
+    with pytest.raises(ValueError, match="needs the lines"):
+        tool.with_headlines(f"Before\n{tool.BEGIN}\nwhat must not be lost\n")
     chosen.write_text(row.replace('"loss"', '"losses"'))
     with pytest.raises(ValueError, match="no checkpoint 'losses'"):
         tool.headlines()
