@@ -5,8 +5,8 @@
 
     keras.backend.backend()  # 'theano'
 
-There is one setting, the mode, which says what computes a model's functions: `set_mode(name)`, or
-the environment variable KERAS_THEANO_MODE; `mode()` tells which one is in use.
+The setting is the mode, which says what computes a model's functions: `set_mode(name)`, or the
+environment variable KERAS_THEANO_MODE; `mode()` tells which one is in use.
 
 | mode | computes with | for |
 |---|---|---|
@@ -15,6 +15,12 @@ the environment variable KERAS_THEANO_MODE; `mode()` tells which one is in use.
 | numba | machine code by Numba | seeing what PyTensor does by default; slow to start |
 | c | machine code by a C++ compiler | seeing what Theano used to do; slow to start |
 | auto | jax where JAX can use an NVIDIA GPU (as on Google Colab), vm elsewhere | the default |
+
+In all modes but jax, convolutions in 32 bits, and with them batch normalization, the gradient of
+max pooling and large matrix products, are computed by oneDNN where it is installed (see
+`pytensor_ops/_onednn.py`; its package comes with this one on Linux on x86-64), as Theano's were by
+cuDNN, and by NumPy elsewhere: the same numbers but for their last digits, two to five times slower.
+KERAS_THEANO_ONEDNN=0 leaves all to NumPy.
 
 JAX is imported in the mode jax only. There, each new shape of a batch is compiled for; numbers are
 in 32 bits unless the model's are wider; random numbers are JAX's, so others than in the modes that

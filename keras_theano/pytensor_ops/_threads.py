@@ -18,7 +18,6 @@ import numpy as np
 MOST_WORKERS = 16
 # Array elements below which handing out work costs more than it saves (some 0.1 ms).
 LEAST_ELEMENTS = 1 << 17
-LEAST_PRODUCT = 1 << 20  # multiplications below which one thread is quicker than two
 
 
 def _find_openblas():
@@ -110,7 +109,7 @@ def split(batch, elements, function, blas=False, least=LEAST_ELEMENTS):
         pool = _pool
     bounds = [batch * part // parts for part in range(parts + 1)]
     pieces = [slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
-    with single_blas():
+    with single_blas() if blas else contextlib.nullcontext():
         waiting = [pool.submit(function, piece) for piece in pieces[1:]]
         try:
             first = function(pieces[0])
@@ -118,20 +117,3 @@ def split(batch, elements, function, blas=False, least=LEAST_ELEMENTS):
             # Also after an error: the others still write into the caller's arrays.
             results = [(future.exception(), future) for future in waiting]
     return [first, *(future.result() for _, future in results)]
-
-
-def matmul(a, b, out):
-    """The product of two matrices into `out`, its rows or columns shared among threads."""
-    work = a.shape[0] * a.shape[1] * b.shape[1]
-    if work < LEAST_PRODUCT:
-        with single_blas():
-            np.dot(a, b, out=out)
-    elif out.shape[0] >= out.shape[1]:
-        split(out.shape[0], work, lambda rows: np.matmul(a[rows], b, out=out[rows]), blas=True)
-    else:
-        split(
-            out.shape[1],
-            work,
-            lambda columns: np.matmul(a, b[:, columns], out=out[:, columns]),
-            blas=True,
-        )

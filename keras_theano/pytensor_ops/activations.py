@@ -15,7 +15,15 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 from scipy.special import erf
 
-from keras_theano.pytensor_ops._base import TensorOp, compute_dtype, is_disconnected
+from keras_theano.pytensor_ops._base import (
+    TensorOp,
+    compute_dtype,
+    is_disconnected,
+    output_array,
+)
+from keras_theano.pytensor_ops._threads import split
+
+BLOCK = 1 << 17  # elements: half a megabyte of float32, so that a block stays in the cache
 
 
 class Curve(NamedTuple):
@@ -33,14 +41,35 @@ class Curve(NamedTuple):
 
 
 class _ElementwiseOp(TensorOp):
-    """Attributes: name, a key of `CURVES`, and params, the curve's numbers."""
+    """Props: name, a key of `CURVES`; params, the curve's numbers; and in_place.
 
-    __props__ = ("name", "params")
+    In place, which only the interpreted VM asks for, the last input's memory becomes the output's.
+    """
 
-    def __init__(self, name, *params):
+    __props__ = ("name", "params", "in_place")
+
+    def __init__(self, name, *params, in_place=False):
         self.name = name
         self.params = params
         self.curve = CURVES[name]
+        self.in_place = in_place
+        if in_place:
+            self.destroy_map = {0: [self.inputs - 1]}
+
+    def overwriting(self):
+        """The same in place."""
+        return type(self)(self.name, *self.params, in_place=True)
+
+    def output(self, inputs, outputs):
+        """The array to write into."""
+        last = inputs[-1]
+        if not self.in_place:
+            return output_array(outputs[0], last.shape, last.dtype)
+        outputs[0][0] = last
+        return last
+
+    def __str__(self):
+        return f"{type(self).__name__}{{{', '.join(map(str, (self.name, *self.params)))}}}"
 
     def infer_shape(self, fgraph, node, input_shapes):
         return [input_shapes[0]]
@@ -53,19 +82,27 @@ class _ElementwiseOp(TensorOp):
 class Activation(_ElementwiseOp):
     """Apply a curve to each element of a floating-point tensor."""
 
+    inputs = 1
+
     def make_node(self, x):
         x = _float_variable(self.name, x)
         return Apply(self, [x], [x.type()])
 
     def perform(self, node, inputs, outputs):
-        (x,) = inputs
-        work = np.atleast_1d(x.astype(compute_dtype(x.dtype), copy=False))
-        with np.errstate(all="ignore"):
-            y = self.curve.value(work, *self.params)
-        outputs[0][0] = y.reshape(x.shape).astype(x.dtype, copy=False)
+        def value(out, x):
+            if self.name == "relu" and out.dtype == x.dtype:
+                # A whole array of zeros: with a single one NumPy's maximum takes three times as long.
+                np.maximum(x, np.zeros_like(x), out=out)
+            else:
+                out[...] = self.curve.value(x, *self.params)
+
+        _by_blocks(value, inputs, self.output(inputs, outputs))
 
     def pullback(self, inputs, outputs, output_grads):
-        return [ActivationGradient(self.name, *self.params)(inputs[0], outputs[0], output_grads[0])]
+        (x,), (y,), (dy,) = inputs, outputs, output_grads
+        # ReLU's slope can be seen from its value: then nothing else needs x, and y can take its place.
+        x = y if self.name == "relu" else x
+        return [ActivationGradient(self.name, *self.params)(x, y, dy)]
 
     def symbolic(self, x):
         return pt.cast(self.symbolic_value(x), x.type.dtype)
@@ -74,19 +111,18 @@ class Activation(_ElementwiseOp):
 class ActivationGradient(_ElementwiseOp):
     """Multiply `dy` by the slope of the curve at `x`, where its value is `y`."""
 
+    inputs = 3
+
     def make_node(self, x, y, dy):
         x = pt.as_tensor_variable(x)
         y, dy = (pt.cast(variable, x.type.dtype) for variable in (y, dy))
         return Apply(self, [x, y, dy], [x.type()])
 
     def perform(self, node, inputs, outputs):
-        x, y, dy = inputs
-        inner = compute_dtype(x.dtype)
-        x, y, dy = (np.atleast_1d(array.astype(inner, copy=False)) for array in inputs)
-        with np.errstate(all="ignore"):
-            slope = self.curve.slope(x, y, *self.params)
-            dx = np.multiply(dy, slope, out=slope if slope.dtype == inner else None)
-        outputs[0][0] = dx.reshape(inputs[0].shape).astype(inputs[0].dtype, copy=False)
+        def product(out, x, y, dy):
+            np.multiply(dy, self.curve.slope(x, y, *self.params), out=out, casting="same_kind")
+
+        _by_blocks(product, inputs, self.output(inputs, outputs))
 
     def connection_pattern(self, node):
         # y follows from x: its part of the derivative is counted there.
@@ -104,6 +140,23 @@ class ActivationGradient(_ElementwiseOp):
     def symbolic(self, x, y, dy):
         slope = pytensor.grad(pt.sum(self.symbolic_value(x)), x)
         return pt.cast(dy * slope, x.type.dtype)
+
+
+def _by_blocks(function, arrays, out):
+    """Call ``function(block of out, *blocks of arrays)``, the blocks shared out among threads."""
+    inner = compute_dtype(out.dtype)
+    flat = [np.ascontiguousarray(array).reshape(-1) for array in arrays]
+    target = out.reshape(-1) if out.flags.c_contiguous else np.empty(out.size, out.dtype)
+
+    @np.errstate(all="ignore")
+    def part(piece):
+        for start in range(piece.start, piece.stop, BLOCK):
+            block = slice(start, min(start + BLOCK, piece.stop))
+            function(target[block], *(array[block].astype(inner, copy=False) for array in flat))
+
+    split(out.size, out.size, part)
+    if not out.flags.c_contiguous:
+        out[...] = target.reshape(out.shape)
 
 
 def _float_variable(name, x):

@@ -82,8 +82,11 @@ class _ConvOp(TensorOp):
         pads = resolve_padding(self.padding, sizes, window, self.strides, self.dilation)
         return self.strides, self.dilation, pads
 
-    def run(self, routine, first, second, arguments, storage, shape):
-        """Compute `routine` into the output storage, in float32 where the dtype is float16."""
+    def run(self, routine, first, second, arguments, storage, shape, *bias):
+        """Compute `routine` into the output storage, in float32 where the dtype is float16.
+
+        `bias` is what the forward routine adds, if anything.
+        """
         dtype = first.dtype
         inner = compute_dtype(dtype)
         out = output_array(storage, shape, dtype)
@@ -94,6 +97,7 @@ class _ConvOp(TensorOp):
             *arguments,
             self.groups,
             result,
+            *bias,
         )
         if result is not out:
             out[...] = result
@@ -129,12 +133,12 @@ class Conv(_ConvOp):
         return Apply(self, [x, kernel], [pt.tensor(dtype=x.dtype, shape=shape)])
 
     def perform(self, node, inputs, output_storage):
-        x, kernel = inputs
+        x, kernel, *bias = inputs  # a bias where `interpreted.BiasedConv` has one
         self.check_channels(x.shape[-1], kernel.shape)
         sizes, window = x.shape[1:-1], kernel.shape[:-2]
         shape = (x.shape[0], *self.output_sizes(sizes, window), kernel.shape[-1])
         arguments = self.arguments(sizes, window)
-        self.run(conv_numpy.forward, x, kernel, arguments, output_storage[0], shape)
+        self.run(conv_numpy.forward, x, kernel, arguments, output_storage[0], shape, *bias)
 
     def infer_shape(self, fgraph, node, shapes):
         x, kernel = shapes

@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from . import conv_onednn
 from ._threads import split
 
 # Bytes of columns in work at once. Flat between 0.5 and 2 MB on processors with 0.5-1 MB of
@@ -336,11 +337,13 @@ def work(kernel, dy):
     return dy.size * max(1, math.prod(kernel.shape[:-1]) // max(1, kernel.shape[-1]))
 
 
-def forward(x, kernel, strides, dilation, pads, groups, out):
-    """Convolution of `x` with `kernel` in any number of groups into `out`."""
+def forward(x, kernel, strides, dilation, pads, groups, out, bias=None):
+    """Convolution of `x` with `kernel` in any number of groups, plus `bias` if any, into `out`."""
+    arguments = strides, dilation, pads
+    if conv_onednn.forward(x, kernel, *arguments, groups, out, bias):
+        return
 
     def part(piece):
-        arguments = strides, dilation, pads
         if groups == 1:
             dense_forward(x[piece], kernel, *arguments, out[piece])
         elif groups == x.shape[-1]:
@@ -350,15 +353,19 @@ def forward(x, kernel, strides, dilation, pads, groups, out):
                 result = np.empty(out[piece][..., filters].shape, out.dtype)
                 dense_forward(x[piece][..., inputs], kernel[..., filters], *arguments, result)
                 out[piece][..., filters] = result
+        if bias is not None:
+            out[piece] += bias
 
     split(x.shape[0], work(kernel, out), part, blas=groups < x.shape[-1])
 
 
 def kernel_gradient(x, dy, strides, dilation, pads, groups, out):
     """Gradient of `forward` for `kernel`, given that for its output, into `out`."""
+    arguments = strides, dilation, pads
+    if conv_onednn.kernel_gradient(x, dy, *arguments, groups, out):
+        return
 
     def part(piece):
-        arguments = strides, dilation, pads
         total = out if piece == slice(0, x.shape[0]) else np.empty_like(out)
         if groups == 1:
             dense_kernel_gradient(x[piece], dy[piece], *arguments, total)
@@ -380,9 +387,11 @@ def kernel_gradient(x, dy, strides, dilation, pads, groups, out):
 
 def input_gradient(kernel, dy, strides, dilation, pads, groups, out):
     """Gradient of `forward` for `x`, given that for its output, into `out`."""
+    arguments = strides, dilation, pads
+    if conv_onednn.input_gradient(kernel, dy, *arguments, groups, out):
+        return
 
     def part(piece):
-        arguments = strides, dilation, pads
         if groups == 1:
             dense_input_gradient(kernel, dy[piece], *arguments, out[piece])
         elif groups == out.shape[-1]:

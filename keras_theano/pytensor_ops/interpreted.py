@@ -1,13 +1,14 @@
-"""What the interpreted VM runs instead of PyTensor's own element-wise ops and matrix products.
+"""What the interpreted VM runs instead of ops that compute the same with more passes over memory.
 
 `BlockwiseElemwise` evaluates a fused chain of element-wise operations on blocks that fit the
 processor's cache, so that only the chain's inputs and outputs travel to memory and back, and shares
-the blocks among threads. `SharedDot` shares a matrix product among threads, each with its own
-single-threaded BLAS call, and `SharedSum` a sum over a batch. All run on NumPy alone. `for_the_vm` puts them into a graph after all of
-PyTensor's own rewriting.
+the blocks among threads. `SharedDot` (a matrix product) and `SharedSum` (over a batch) use all
+cores, `SharedDot` and `BiasedConv` add a bias on the way, and `NormalizationByMoments` is a batch
+normalization whole. `for_the_vm` puts them into a graph after all of PyTensor's own rewriting.
 """
 
 import importlib
+import math
 
 import numpy as np
 from pytensor.graph.basic import Apply
@@ -16,16 +17,25 @@ from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.utils import InconsistencyError
 from pytensor.scalar import basic as scalar
 from pytensor.tensor.blas import Dot22
-from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Sum
 from pytensor.tensor.type import TensorType
 
-from keras_theano.pytensor_ops._threads import matmul, split
+from keras_theano.pytensor_ops import normalization_onednn
+from keras_theano.pytensor_ops._base import output_array
+from keras_theano.pytensor_ops._threads import split
+from keras_theano.pytensor_ops.activations import Activation, ActivationGradient
+from keras_theano.pytensor_ops.conv import Conv
+from keras_theano.pytensor_ops.matmul import matmul
+from keras_theano.pytensor_ops.normalization import BatchNormalization, Moments
+from keras_theano.pytensor_ops.pool import MaxPoolGradient
 
 # Elements, 1 MB of float32. Smaller blocks would fit a nearer cache, but two threads that call NumPy
 # often wait for the interpreter's lock: measured, that costs more.
 BLOCK = 1 << 18
+SMALL = 1 << 15  # elements that are computed in one go, in one thread
 SUM_BLOCK = 1 << 14  # elements: float32 sums of so few are exact enough to add up in float64
+MOST_SHAPES = 64  # of a node's inputs, remembered; more come of texts of any length
 
 
 def _ufunc(scalar_op):
@@ -90,8 +100,14 @@ class BlockwiseElemwise(Elemwise):
     def perform(self, node, inputs, output_storage):
         if not hasattr(node.tag, "program"):
             self.prepare_node(node, None, None, "py")
-        self._check_runtime_broadcast(node, inputs)
-        shape = np.broadcast_shapes(*(x.shape for x in inputs)) if inputs else ()
+        program = node.tag.program
+        shapes = tuple([x.shape for x in inputs])
+        shape = program.shapes.get(shapes)
+        if shape is None:
+            self._check_runtime_broadcast(node, inputs)
+            shape = np.broadcast_shapes(*shapes)
+            if len(program.shapes) < MOST_SHAPES:
+                program.shapes[shapes] = shape
         outputs = []
         for i, variable in enumerate(node.outputs):
             if i in self.inplace_pattern:
@@ -100,13 +116,17 @@ class BlockwiseElemwise(Elemwise):
                 out = np.empty(shape, variable.type.dtype)
             outputs.append(out)
         with np.errstate(all="ignore"):
-            node.tag.program.run(inputs, outputs, shape)
+            program.run(inputs, outputs, shape)
         for storage, out in zip(output_storage, outputs, strict=True):
             storage[0] = out
 
 
 class _Program:
-    """The steps of a scalar op, ready to run on arrays."""
+    """The steps of a scalar op, ready to run on arrays.
+
+    Attributes:
+        shapes: Shapes of inputs that have been found to fit -> the shape they broadcast to.
+    """
 
     def __init__(self, scalar_op, node, inplace_pattern):
         if isinstance(scalar_op, scalar.Composite):
@@ -118,6 +138,7 @@ class _Program:
             )
             inputs, outputs, nodes = fake.inputs, fake.outputs, [fake]
         places = {variable: i for i, variable in enumerate(inputs)}
+        self.shapes = {}
         self._constants = []
         self._steps = []
         for step in nodes:
@@ -180,17 +201,17 @@ class _Program:
 
     def run(self, inputs, outputs, shape):
         """Compute `outputs`, arrays of `shape`, from `inputs` that broadcast to it."""
-        size = int(np.prod(shape))
+        size = math.prod(shape)
         if size == 0:
+            return
+        if size <= SMALL:
+            self._run_block(inputs, outputs, [np.empty(shape, dtype) for dtype in self._blocks])
             return
         arrays = [*inputs, *outputs]
         if all(x.size == 1 or (x.shape == shape and x.flags.c_contiguous) for x in arrays):
             inputs = [x.reshape(()) if x.size == 1 else x.reshape(-1) for x in inputs]
             outputs = [x.reshape(-1) for x in outputs]
             shape = (size,)
-        if not shape:
-            self._run_block(inputs, outputs, ())
-            return
         rows, row = shape[0], size // shape[0]
         step = max(1, BLOCK // row)
 
@@ -206,7 +227,7 @@ class _Program:
                     cut, [x[start:stop] for x in outputs], [b[: stop - start] for b in blocks]
                 )
 
-        split(rows, size * len(self._steps), part)
+        split(rows, size, part)
 
     def _run_block(self, inputs, outputs, blocks):
         values = [None] * self._places
@@ -215,12 +236,11 @@ class _Program:
             values[place] = constant
         for place, out in zip(self._outputs, outputs, strict=True):
             values[place] = out
-        for instruction, sources, target, dtype in self._steps:
+        for instruction, sources, target, _ in self._steps:
             out = values[target]
             if out is None:
                 place = self._block_of[target]
-                out = blocks[place] if blocks else np.empty((), dtype)
-                values[target] = out
+                out = values[target] = blocks[place]
             instruction([values[source] for source in sources], out)
 
 
@@ -229,21 +249,72 @@ def _copy(inputs, out):
 
 
 class SharedDot(Op):
-    """The product of two matrices, its rows (or columns) shared among threads."""
+    """The product of two matrices, its rows (or columns) shared among threads.
+
+    A third input, where there is one, is a vector that is added to each row.
+    """
 
     __props__ = ()
 
-    def make_node(self, a, b):
-        return Apply(self, [a, b], [Dot22().make_node(a, b).outputs[0].clone()])
+    def make_node(self, a, b, *bias):
+        return Apply(self, [a, b, *bias], [Dot22().make_node(a, b).outputs[0].clone()])
 
     def infer_shape(self, fgraph, node, shapes):
         return [[shapes[0][0], shapes[1][1]]]
 
     def perform(self, node, inputs, output_storage):
-        a, b = inputs
-        out = np.empty((a.shape[0], b.shape[1]), node.outputs[0].type.dtype)
-        matmul(a, b, out)
-        output_storage[0][0] = out
+        a, b, *bias = inputs
+        out = output_array(output_storage[0], (a.shape[0], b.shape[1]), node.outputs[0].type.dtype)
+        matmul(a, b, out, *bias)
+
+
+class BiasedConv(Op):
+    """A `Conv` and the addition of a bias (filters,) to its output; inputs x, kernel and bias."""
+
+    __props__ = ("conv",)
+
+    def __init__(self, conv):
+        self.conv = conv
+
+    def make_node(self, x, kernel, bias):
+        return Apply(self, [x, kernel, bias], self.conv.make_node(x, kernel).outputs)
+
+    def infer_shape(self, fgraph, node, shapes):
+        return self.conv.infer_shape(fgraph, node, shapes[:2])
+
+    def perform(self, node, inputs, output_storage):
+        self.conv.perform(node, inputs, output_storage)
+
+
+class NormalizationByMoments(Op):
+    """`Moments` and `BatchNormalization` of the same x in one: inputs x, scale and offset.
+
+    Outputs the normalized x, its mean and its variance.
+    """
+
+    __props__ = ("axis", "epsilon")
+
+    def __init__(self, axis, epsilon):
+        self.axis = axis
+        self.epsilon = epsilon
+
+    def make_node(self, x, scale, offset):
+        return Apply(self, [x, scale, offset], [x.type(), scale.type(), scale.type()])
+
+    def infer_shape(self, fgraph, node, shapes):
+        return shapes
+
+    def perform(self, node, inputs, output_storage):
+        x, scale, offset = inputs
+        out = output_array(output_storage[0], x.shape, x.dtype)
+        found = normalization_onednn.forward(x, scale, offset, self.axis, self.epsilon, out)
+        if found is not None:
+            output_storage[1][0], output_storage[2][0] = found
+            return
+        Moments(self.axis).perform(node, [x], output_storage[1:])
+        mean, variance = (storage[0] for storage in output_storage[1:])
+        op = BatchNormalization(self.axis, self.epsilon, own_moments=True)
+        op.perform(node, [x, mean, variance, scale, offset], output_storage[:1])
 
 
 class SharedSum(Op):
@@ -268,7 +339,7 @@ class SharedSum(Op):
     def perform(self, node, inputs, output_storage):
         (x,) = inputs
         kept = x.shape[self.axes :]
-        width = int(np.prod(kept))
+        width = math.prod(kept)
         table = np.ascontiguousarray(x).reshape(x.size // width if width else 0, width)
         step = max(1, SUM_BLOCK // max(1, width))
 
@@ -294,6 +365,14 @@ def _leading_float_axes(node):
     return len(axes)
 
 
+def _summands(x, axes):
+    """What to add up for the sum of `x` over its leading axes: `x`, or less with the same sum."""
+    node = x.owner
+    if node is not None and type(node.op) is MaxPoolGradient and axes == x.ndim - 1:
+        return [node.inputs[2]]  # each of which goes to one place of `x`
+    return [x]
+
+
 def _overwritten(node, new_values):
     """In-place pattern of a node: its outputs that are new values of variables it reads.
 
@@ -309,8 +388,15 @@ def _overwritten(node, new_values):
     return pattern
 
 
+def _remade(op, inputs, outputs):
+    """Return {variable: new one}, the new ones being the outputs of one new node."""
+    new = [variable.clone() for variable in outputs]
+    Apply(op, inputs, new)
+    return dict(zip(outputs, new, strict=True))
+
+
 class ForTheVM(GraphRewriter):
-    """Replaces `Elemwise`, `Dot22` and `Sum` at the end of all rewriting.
+    """Replaces nodes, at the end of all rewriting, by ones that the interpreted VM runs well.
 
     New values of variables are written where the old ones were, all tried in one go: PyTensor's own
     in-place rewriting checks the whole graph for each, which takes minutes on a deep model.
@@ -327,19 +413,61 @@ class ForTheVM(GraphRewriter):
             self._replace(fgraph, {})
 
     def _replace(self, fgraph, new_values):
-        pairs = []
+        pairs = {}
         # The last first: a node made here reads what is in the graph until that is replaced in turn.
         for node in reversed(fgraph.toposort()):
-            if type(node.op) is Elemwise:
-                pattern = node.op.inplace_pattern or _overwritten(node, new_values)
-                op = BlockwiseElemwise(node.op.scalar_op, pattern, node.op.name)
-            elif type(node.op) is Dot22:
-                op = SharedDot()
-            elif type(node.op) is Sum and _leading_float_axes(node):
-                op = SharedSum(_leading_float_axes(node))
-            else:
-                continue
-            outputs = [variable.clone() for variable in node.outputs]
-            Apply(op, node.inputs, outputs)
-            pairs += zip(node.outputs, outputs, strict=True)
-        fgraph.replace_all_validate(pairs, reason="for_the_vm")
+            if not pairs.keys() & set(node.outputs):
+                pairs |= self._replacement(node, fgraph, new_values, pairs)
+        fgraph.replace_all_validate(list(pairs.items()), reason="for_the_vm")
+
+    def _replacement(self, node, fgraph, new_values, pairs):
+        if type(node.op) is Elemwise:
+            biased = _with_bias(node, fgraph)
+            if biased:
+                return _remade(*biased, node.outputs)
+            pattern = node.op.inplace_pattern or _overwritten(node, new_values)
+            op = BlockwiseElemwise(node.op.scalar_op, pattern, node.op.name)
+            return _remade(op, node.inputs, node.outputs)
+        curves = Activation, ActivationGradient
+        if isinstance(node.op, curves) and _is_disposable(node.inputs[-1], fgraph):
+            return _remade(node.op.overwriting(), node.inputs, node.outputs)
+        if type(node.op) is Dot22:
+            return _remade(SharedDot(), node.inputs, node.outputs)
+        if isinstance(node.op, BatchNormalization) and node.op.own_moments:
+            x, mean, variance, *scale_and_offset = node.inputs
+            if mean not in pairs:
+                op = NormalizationByMoments(node.op.axis, node.op.epsilon)
+                outputs = [*node.outputs, mean, variance]
+                return _remade(op, [x, *scale_and_offset], outputs)
+        if type(node.op) is Sum and _leading_float_axes(node):
+            axes = _leading_float_axes(node)
+            return _remade(SharedSum(axes), _summands(*node.inputs, axes), node.outputs)
+        return {}
+
+
+def _is_disposable(variable, fgraph):
+    """Whether the one node that reads this variable may write its own result over it."""
+    node = variable.owner
+    return node is not None and not node.op.view_map and len(fgraph.clients[variable]) == 1
+
+
+def _with_bias(node, fgraph):
+    """Return (op, inputs) that compute a product and this addition of a bias in one, or None."""
+    if not isinstance(node.op.scalar_op, scalar.Add) or len(node.inputs) != 2:
+        return None
+    for product, row in (node.inputs, node.inputs[::-1]):
+        if product.owner is None or row.owner is None or len(fgraph.clients[product]) > 1:
+            continue
+        expands = isinstance(row.owner.op, DimShuffle) and row.owner.inputs[0].ndim == 1
+        if not expands or row.owner.op.new_order != (*["x"] * (product.ndim - 1), 0):
+            continue
+        (bias,) = row.owner.inputs
+        if bias.type.shape != product.type.shape[-1:] or bias.dtype != product.dtype:
+            continue
+        if None in bias.type.shape:
+            continue
+        if type(product.owner.op) is Dot22:
+            return SharedDot(), [*product.owner.inputs, bias]
+        if type(product.owner.op) is Conv:
+            return BiasedConv(product.owner.op), [*product.owner.inputs, bias]
+    return None

@@ -12,6 +12,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 
+from . import normalization_onednn
 from ._base import (
     TensorOp,
     compute_dtype,
@@ -236,6 +237,16 @@ class BatchNormalizationGradient(TensorOp):
         dtype = compute_dtype(x.dtype)
         mean, variance, scale = (_vector(v, dtype) for v in inputs[1:4])
         out = output_array(output_storage[0], x.shape, x.dtype)
+        if self.own_moments:
+            vectors = mean, variance, scale
+            found = normalization_onednn.gradient(x, *vectors, dy, self.axis, self.epsilon, out)
+            if found is not None:
+                nothing = np.zeros_like(mean)
+                for storage, value in zip(
+                    output_storage[1:], (nothing, nothing, *found), strict=True
+                ):
+                    storage[0] = value
+                return
         rows = _Rows(x.shape, self.axis)
         wide, given, target = rows.view(x), rows.view(dy), rows.view(out)
         inverse = 1 / np.sqrt(variance + dtype.type(self.epsilon))

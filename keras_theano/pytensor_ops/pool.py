@@ -8,6 +8,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 
+from . import pool_onednn
 from ._base import (
     TensorOp,
     axis_size,
@@ -21,6 +22,7 @@ from ._base import (
     static_size,
 )
 from ._threads import split
+from .activations import Activation
 from .conv_numpy import chunks
 from .windows import as_padding, as_tuple, output_sizes, resolve_padding
 
@@ -52,6 +54,10 @@ class _PoolOp(TensorOp):
 
     def sibling(self, op_class):
         return op_class(self.window, self.strides, self.padding)
+
+    def pads(self, x):
+        sizes = x.shape[1:-1]
+        return resolve_padding(self.padding, sizes, self.window, self.strides, self.dilation)
 
     def places(self, sizes):
         return output_sizes(sizes, self.window, self.strides, self.padding, self.dilation)
@@ -190,7 +196,11 @@ class MaxPoolGradient(_PoolOp):
     def perform(self, node, inputs, output_storage):
         x, y, dy = inputs
         out = output_array(output_storage[0], x.shape, x.dtype)
+        if pool_onednn.max_gradient(x, dy, self.window, self.strides, self.pads(x), out):
+            return
         taps = list(self.taps(x.shape[1:-1]))
+        # Windows side by side: an input is in one of them at most.
+        apart = all(s >= w for s, w in zip(self.strides, self.window, strict=True))
 
         def part(samples):
             for piece in sample_chunks(x, samples):
@@ -205,11 +215,14 @@ class MaxPoolGradient(_PoolOp):
                     given, found = share[outputs], hit[outputs]
                     np.equal(source[places], top[outputs], out=found)
                     np.copyto(given, found)
-                    given *= left[outputs]
                     rest = left[outputs]
+                    given *= rest
                     rest -= given
-                    goal = target[places]
-                    goal += given
+                    if apart:
+                        target[places] = given
+                    else:
+                        goal = target[places]
+                        goal += given
 
         split(x.shape[0], x.size, part)
 
@@ -382,4 +395,12 @@ def pool(x, window, strides=None, padding="valid", mode="max"):
         raise ValueError("Pooling needs (batch, at least one spatial axis, channels).")
     window = as_tuple(window, rank, "window")
     strides = window if strides is None else as_tuple(strides, rank, "strides")
-    return ops[mode](window, strides, as_padding(padding, rank))(x)
+    op = ops[mode](window, strides, as_padding(padding, rank))
+    node = x.owner
+    if mode == "max" and node is not None and node.op == Activation("relu"):
+        # The largest of what ReLU leaves is what ReLU leaves of the largest: the same values and
+        # gradients, and ReLU's work is done on the pooled, smaller array.
+        result = node.op(op(*node.inputs))
+        vars(result.tag).update(vars(node.outputs[0].tag))  # it is still that layer's ReLU
+        return result
+    return op(x)

@@ -28,14 +28,17 @@ def mark_layer(symbols, path, given, gradient=False):
         given: What the op was given, which others have made.
         gradient: Whether these are parts of the layer's gradient.
     """
-    given = set(given)
+    given, returned = set(given), set(symbols)
     pending = list(symbols)
     while pending:
         symbol = pending.pop()
-        if symbol.owner is None or symbol in given or hasattr(symbol.tag, "layer"):
+        if symbol.owner is None or symbol in given:
             continue
-        symbol.tag.layer = path
-        symbol.tag.gradient = gradient
+        if not hasattr(symbol.tag, "layer"):
+            symbol.tag.layer = path
+            symbol.tag.gradient = gradient
+        elif symbol not in returned:  # what another layer made, and all before it
+            continue
         pending.extend(symbol.owner.inputs)
 
 

@@ -80,3 +80,49 @@ def naive_conv(x, kernel, strides, padding, dilation, groups):
                 part, kernel[..., chosen], axes=len(window) + 1
             )
     return out
+
+
+#: Convolutions to try: sizes, window, strides, padding, dilation, groups, channels, filters
+CONV_CASES = {
+    "pointwise": ((5, 6), (1, 1), (1, 1), "valid", (1, 1), 1, 3, 4),
+    "pointwise-strided": ((5, 6), (1, 1), (2, 3), "same", (1, 1), 1, 3, 4),
+    "pointwise-padded": ((5, 6), (1, 1), (2, 1), ((1, 0), (2, 1)), (1, 1), 1, 3, 4),
+    "3x3": ((7, 8), (3, 3), (1, 1), "valid", (1, 1), 1, 3, 4),
+    "3x3-same": ((7, 8), (3, 3), (1, 1), "same", (1, 1), 1, 3, 4),
+    "even-window-same": ((7, 8), (2, 4), (1, 1), "same", (1, 1), 1, 3, 4),
+    "strided": ((7, 8), (3, 3), (2, 2), "valid", (1, 1), 1, 3, 4),
+    "strided-same": ((7, 8), (3, 3), (2, 3), "same", (1, 1), 1, 3, 4),
+    "stride-beyond-window": ((9, 11), (2, 1), (4, 3), "valid", (1, 1), 1, 3, 4),
+    "rest-after-last-window": ((10, 9), (3, 3), (4, 4), "valid", (1, 1), 1, 3, 4),
+    "dilated": ((9, 8), (3, 2), (1, 1), "same", (2, 3), 1, 3, 4),
+    "dilated-strided": ((9, 10), (3, 2), (2, 3), ((1, 2), (0, 1)), (2, 3), 1, 3, 4),
+    "asymmetric": ((5, 6), (3, 3), (1, 1), ((2, 0), (0, 1)), (1, 1), 1, 3, 4),
+    "padding-beyond-window": ((5, 6), (2, 3), (1, 1), ((4, 3), (1, 5)), (1, 1), 1, 3, 4),
+    "one-channel": ((7, 8), (3, 3), (1, 1), "same", (1, 1), 1, 1, 5),
+    "many-filters": ((7, 8), (3, 3), (1, 1), "same", (1, 1), 1, 2, 9),
+    "groups": ((7, 8), (3, 3), (1, 1), "same", (1, 1), 2, 4, 6),
+    "groups-strided": ((7, 8), (3, 2), (2, 2), "valid", (1, 1), 3, 6, 3),
+    "depthwise": ((7, 8), (3, 3), (1, 1), "same", (1, 1), 4, 4, 4),
+    "depthwise-multiplier": ((7, 8), (3, 3), (1, 1), "valid", (1, 1), 3, 3, 6),
+    "depthwise-strided": ((7, 9), (3, 3), (2, 2), "same", (1, 1), 4, 4, 4),
+    "depthwise-stride-beyond-window": ((9, 9), (2, 2), (3, 3), "valid", (1, 1), 4, 4, 4),
+    "depthwise-dilated": ((9, 9), (3, 3), (1, 1), "same", (2, 3), 4, 4, 4),
+    "depthwise-all": ((9, 9), (3, 2), (2, 2), ((1, 0), (0, 2)), (2, 3), 2, 2, 4),
+    "depthwise-pad-beyond-window": ((5, 5), (2, 2), (1, 1), ((3, 0), (0, 3)), (1, 1), 2, 2, 2),
+    "1d": ((9,), (3,), (1,), "same", (1,), 1, 3, 4),
+    "1d-causal": ((9,), (3,), (1,), "causal", (2,), 1, 3, 4),
+    "1d-causal-strided": ((9,), (3,), (2,), "causal", (1,), 1, 3, 4),
+    "1d-depthwise": ((9,), (4,), (2,), "same", (1,), 3, 3, 6),
+    "3d": ((4, 5, 6), (2, 3, 2), (1, 1, 1), "same", (1, 1, 1), 1, 3, 4),
+    "3d-strided-groups": ((4, 5, 6), (2, 3, 2), (2, 1, 3), "valid", (1, 1, 1), 2, 4, 2),
+    "3d-depthwise": ((4, 5, 6), (2, 3, 2), (1, 2, 1), "same", (1, 1, 1), 2, 2, 2),
+}
+
+
+def conv_arrays(case, batch=2, dtype="float64"):
+    """(x, kernel, settings) of a case, random but the same every time."""
+    sizes, window, *settings, groups, channels, filters = CONV_CASES[case]
+    rng = np.random.default_rng(sum(map(ord, case)))
+    x = rng.normal(size=(batch, *sizes, channels)).astype(dtype)
+    kernel = rng.normal(size=(*window, channels // groups, filters)).astype(dtype)
+    return x, kernel, (*settings, groups)

@@ -5,7 +5,15 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from pytensor.gradient import verify_grad
-from pytensor_ops_reference import PLAIN, naive_conv, need_jax, run, run_both
+from pytensor_ops_reference import (
+    CONV_CASES,
+    PLAIN,
+    conv_arrays,
+    naive_conv,
+    need_jax,
+    run,
+    run_both,
+)
 from scipy.signal import correlate
 
 from keras_theano.pytensor_ops import _threads, conv_numpy
@@ -17,41 +25,6 @@ from keras_theano.pytensor_ops.conv import (
 )
 from keras_theano.pytensor_ops.windows import same_padding
 
-# sizes, window, strides, padding, dilation, groups, channels, filters
-CASES = {
-    "pointwise": ((5, 6), (1, 1), (1, 1), "valid", (1, 1), 1, 3, 4),
-    "pointwise-strided": ((5, 6), (1, 1), (2, 3), "same", (1, 1), 1, 3, 4),
-    "pointwise-padded": ((5, 6), (1, 1), (2, 1), ((1, 0), (2, 1)), (1, 1), 1, 3, 4),
-    "3x3": ((7, 8), (3, 3), (1, 1), "valid", (1, 1), 1, 3, 4),
-    "3x3-same": ((7, 8), (3, 3), (1, 1), "same", (1, 1), 1, 3, 4),
-    "even-window-same": ((7, 8), (2, 4), (1, 1), "same", (1, 1), 1, 3, 4),
-    "strided": ((7, 8), (3, 3), (2, 2), "valid", (1, 1), 1, 3, 4),
-    "strided-same": ((7, 8), (3, 3), (2, 3), "same", (1, 1), 1, 3, 4),
-    "stride-beyond-window": ((9, 11), (2, 1), (4, 3), "valid", (1, 1), 1, 3, 4),
-    "rest-after-last-window": ((10, 9), (3, 3), (4, 4), "valid", (1, 1), 1, 3, 4),
-    "dilated": ((9, 8), (3, 2), (1, 1), "same", (2, 3), 1, 3, 4),
-    "dilated-strided": ((9, 10), (3, 2), (2, 3), ((1, 2), (0, 1)), (2, 3), 1, 3, 4),
-    "asymmetric": ((5, 6), (3, 3), (1, 1), ((2, 0), (0, 1)), (1, 1), 1, 3, 4),
-    "padding-beyond-window": ((5, 6), (2, 3), (1, 1), ((4, 3), (1, 5)), (1, 1), 1, 3, 4),
-    "one-channel": ((7, 8), (3, 3), (1, 1), "same", (1, 1), 1, 1, 5),
-    "many-filters": ((7, 8), (3, 3), (1, 1), "same", (1, 1), 1, 2, 9),
-    "groups": ((7, 8), (3, 3), (1, 1), "same", (1, 1), 2, 4, 6),
-    "groups-strided": ((7, 8), (3, 2), (2, 2), "valid", (1, 1), 3, 6, 3),
-    "depthwise": ((7, 8), (3, 3), (1, 1), "same", (1, 1), 4, 4, 4),
-    "depthwise-multiplier": ((7, 8), (3, 3), (1, 1), "valid", (1, 1), 3, 3, 6),
-    "depthwise-strided": ((7, 9), (3, 3), (2, 2), "same", (1, 1), 4, 4, 4),
-    "depthwise-stride-beyond-window": ((9, 9), (2, 2), (3, 3), "valid", (1, 1), 4, 4, 4),
-    "depthwise-dilated": ((9, 9), (3, 3), (1, 1), "same", (2, 3), 4, 4, 4),
-    "depthwise-all": ((9, 9), (3, 2), (2, 2), ((1, 0), (0, 2)), (2, 3), 2, 2, 4),
-    "depthwise-pad-beyond-window": ((5, 5), (2, 2), (1, 1), ((3, 0), (0, 3)), (1, 1), 2, 2, 2),
-    "1d": ((9,), (3,), (1,), "same", (1,), 1, 3, 4),
-    "1d-causal": ((9,), (3,), (1,), "causal", (2,), 1, 3, 4),
-    "1d-causal-strided": ((9,), (3,), (2,), "causal", (1,), 1, 3, 4),
-    "1d-depthwise": ((9,), (4,), (2,), "same", (1,), 3, 3, 6),
-    "3d": ((4, 5, 6), (2, 3, 2), (1, 1, 1), "same", (1, 1, 1), 1, 3, 4),
-    "3d-strided-groups": ((4, 5, 6), (2, 3, 2), (2, 1, 3), "valid", (1, 1, 1), 2, 4, 2),
-    "3d-depthwise": ((4, 5, 6), (2, 3, 2), (1, 2, 1), "same", (1, 1, 1), 2, 2, 2),
-}
 SMALL = [
     "pointwise-strided",
     "strided-same",
@@ -60,15 +33,6 @@ SMALL = [
     "depthwise-strided",
     "1d",
 ]
-
-
-def arrays(case, batch=2, dtype="float64"):
-    """(x, kernel, settings) of a case, random but the same every time."""
-    sizes, window, *settings, groups, channels, filters = CASES[case]
-    rng = np.random.default_rng(sum(map(ord, case)))
-    x = rng.normal(size=(batch, *sizes, channels)).astype(dtype)
-    kernel = rng.normal(size=(*window, channels // groups, filters)).astype(dtype)
-    return x, kernel, (*settings, groups)
 
 
 def unknown(array):
@@ -88,9 +52,9 @@ def all_three(x, kernel, settings, dy):
 
 
 @pytest.mark.parametrize("batch", [0, 1, 3])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", CONV_CASES)
 def test_value_and_adjoints(case, batch):
-    x, kernel, settings = arrays(case, batch)
+    x, kernel, settings = conv_arrays(case, batch)
     expected = naive_conv(x, kernel, *settings)
     dy = np.random.default_rng(0).normal(size=expected.shape)
     y, dx, dkernel = all_three(x, kernel, settings, dy)
@@ -110,7 +74,7 @@ def test_value_and_adjoints(case, batch):
 
 
 def test_value_against_scipy():
-    x, kernel, _ = arrays("3x3")
+    x, kernel, _ = conv_arrays("3x3")
     y = run([], conv(x, kernel))
     for sample in range(x.shape[0]):
         for number in range(kernel.shape[-1]):
@@ -121,7 +85,7 @@ def test_value_against_scipy():
 @pytest.mark.parametrize("case", ["3x3-same", "strided-same", "dilated", "groups", "depthwise"])
 def test_against_jax(case):
     jax = need_jax()
-    x, kernel, (strides, padding, dilation, groups) = arrays(case)
+    x, kernel, (strides, padding, dilation, groups) = conv_arrays(case)
 
     def reference(x, kernel):
         return jax.lax.conv_general_dilated(
@@ -143,14 +107,14 @@ def test_against_jax(case):
 
 @pytest.mark.parametrize("case", SMALL)
 def test_finite_differences(case):
-    x, kernel, settings = arrays(case, batch=1)
+    x, kernel, settings = conv_arrays(case, batch=1)
     rng = np.random.default_rng(0)
     verify_grad(lambda x, k: conv(x, k, *settings), [x, kernel], rng=rng, mode=PLAIN)
 
 
 @pytest.mark.parametrize("case", SMALL)
 def test_second_order(case):
-    x, kernel, settings = arrays(case, batch=1)
+    x, kernel, settings = conv_arrays(case, batch=1)
     rng = np.random.default_rng(0)
 
     def squared_gradients(x, kernel):
@@ -162,9 +126,9 @@ def test_second_order(case):
     verify_grad(squared_gradients, [scale * x, scale * kernel], rng=rng, mode=PLAIN)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", CONV_CASES)
 def test_static_and_inferred_shapes(case):
-    x, kernel, settings = arrays(case)
+    x, kernel, settings = conv_arrays(case)
     expected = naive_conv(x, kernel, *settings).shape
     y = conv(known(x), known(kernel), *settings)
     assert y.type.shape == expected
@@ -193,7 +157,7 @@ def test_partly_known_shape():
 
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 2e-5), ("float16", 2e-2)])
 def test_other_dtypes(dtype, tolerance):
-    x, kernel, settings = arrays("3x3-same", dtype=dtype)
+    x, kernel, settings = conv_arrays("3x3-same", dtype=dtype)
     expected = naive_conv(x.astype("float64"), kernel.astype("float64"), *settings)
     dy = np.ones(expected.shape, dtype)
     ours = all_three(x, kernel, settings, dy)
@@ -215,7 +179,7 @@ def test_mixed_dtypes_meet():
 @pytest.mark.parametrize("case", ["3x3-same", "strided", "pointwise", "groups", "depthwise"])
 def test_strided_memory(case):
     """Inputs that are views: transposed, reversed, every other one, broadcast."""
-    x, kernel, settings = arrays(case)
+    x, kernel, settings = conv_arrays(case)
     expected = naive_conv(x, kernel, *settings)
     dy = np.random.default_rng(0).normal(size=expected.shape)
     plain = all_three(x, kernel, settings, dy)
@@ -236,10 +200,10 @@ def test_strided_memory(case):
         np.testing.assert_allclose(mine, theirs, atol=1e-12)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", CONV_CASES)
 def test_chunks_and_threads_change_nothing(case, monkeypatch):
     """Chunks as small as one row of places, and each sample with a thread of its own."""
-    x, kernel, settings = arrays(case, batch=5)
+    x, kernel, settings = conv_arrays(case, batch=5)
     dy = np.random.default_rng(0).normal(size=naive_conv(x, kernel, *settings).shape)
     monkeypatch.setattr(_threads, "workers", 1)
     expected = all_three(x, kernel, settings, dy)
@@ -254,7 +218,7 @@ def test_chunks_and_threads_change_nothing(case, monkeypatch):
 
 
 def test_results_are_not_overwritten_by_the_next_call():
-    x, kernel, settings = arrays("3x3-same")
+    x, kernel, settings = conv_arrays("3x3-same")
     inputs = [unknown(x), unknown(kernel)]
     function = pytensor.function(inputs, conv(*inputs, *settings), mode=PLAIN)
     first = function(x, kernel)
@@ -301,7 +265,7 @@ def test_symbolic_same_padding():
 
 @pytest.mark.parametrize("case", SMALL)
 def test_jax_mode(case):
-    x, kernel, settings = arrays(case)
+    x, kernel, settings = conv_arrays(case)
     inputs = [known(x), known(kernel)]
     y = conv(*inputs, *settings)
     first = pytensor.grad((y**2).sum(), inputs)
