@@ -14,19 +14,21 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 
 from ._base import TensorOp, connected, disconnected, is_disconnected
-from ._threads import matmul, split
+from ._threads import split
+from .matmul import matmul
 
 # Multiplications in one step's product below which threads are not worth it: between the short calls
 # of a step they wait for the interpreter's lock.
 LEAST_STEP = 1 << 24
+SLOPES_BYTES = 1 << 22  # of the gates whose slopes are worked out in one go
 
 
 def _sigmoid(x):
-    """1 / (1 + exp(-x)) in place. NumPy's exp is several times faster than its tanh."""
+    """1 / (1 + exp(-x)) in place."""
     np.negative(x, out=x)
     np.exp(x, out=x)
     x += 1
-    np.reciprocal(x, out=x)
+    np.divide(1, x, out=x)  # twice as fast as NumPy's reciprocal
 
 
 def _plus_one(n):
@@ -101,18 +103,23 @@ class LSTM(_RecurrentOp):
         cs = np.empty_like(hs)
         gates = np.empty_like(x)
         hs[0], cs[0] = h0, c0
+        # All four gates by one tanh, as a sigmoid is (1 + tanh(x / 2)) / 2: NumPy is at its best on
+        # arrays without gaps.
+        half, one = np.full(units, 0.5, x.dtype), np.ones(units, x.dtype)
+        scale = np.concatenate([half, half, one, half])
+        shift = 1 - scale
 
-        @np.errstate(over="ignore")
         def run(rows):
             product = None
             for t in range(time):
                 gate, before = gates[t, rows], cs[t, rows]
                 np.dot(hs[t, rows], kernel, out=gate)
                 gate += x[t, rows]
+                gate *= scale
+                np.tanh(gate, out=gate)
+                gate *= scale
+                gate += shift
                 i, f, g, o = _split(gate, units)
-                _sigmoid(gate[:, : 2 * units])
-                np.tanh(g, out=g)
-                _sigmoid(o)
                 c, h = cs[t + 1, rows], hs[t + 1, rows]
                 np.multiply(f, before, out=c)
                 product = np.multiply(i, g, out=product)
@@ -179,34 +186,43 @@ class LSTMGrad(_RecurrentOp):
         time, batch, width = gates.shape
         units = width // 4
         grad_x = np.empty_like(gates)
+        through_h = np.empty_like(hs[1:])
         transposed = np.ascontiguousarray(kernel.T)
         dh_0, dc_0 = np.empty((2, batch, units), hs.dtype)
 
-        def run(rows):
-            dh, dc = grad_h[time, rows].copy(), grad_c[time, rows].copy()
-            slopes, tanh_c, scratch = np.empty((len(dh), width), dh.dtype), *np.empty_like([dh, dh])
-            for t in range(time - 1, -1, -1):
-                gate, dz = gates[t, rows], grad_x[t, rows]
+        def slopes(times):
+            """Fill `grad_x` with the slopes for c (the output gate's: for h), and `through_h`."""
+            step = max(1, SLOPES_BYTES // max(1, gates[:1].nbytes))
+            for start in range(times.start, times.stop, step):
+                part = slice(start, min(start + step, times.stop))
+                gate, slope, through = gates[part], grad_x[part], through_h[part]
                 i, f, g, o = _split(gate, units)
                 # The slope of a sigmoid is s (1 - s), that of tanh 1 - g g.
-                np.subtract(1, gate, out=slopes)
-                slopes *= gate
-                to_i, to_f, to_g, to_o = _split(slopes, units)
+                np.subtract(1, gate, out=slope)
+                slope *= gate
+                to_i, to_f, to_g, to_o = _split(slope, units)
                 np.multiply(g, g, out=to_g)
                 np.subtract(1, to_g, out=to_g)
                 to_i *= g
-                to_f *= cs[t, rows]
+                to_f *= cs[part]
                 to_g *= i
-                np.tanh(cs[t + 1, rows], out=tanh_c)
+                tanh_c = np.tanh(cs[part.start + 1 : part.stop + 1])
                 to_o *= tanh_c
                 tanh_c *= tanh_c
                 np.subtract(1, tanh_c, out=tanh_c)
-                tanh_c *= o
-                of_c = np.multiply(dh, tanh_c, out=scratch)
+                np.multiply(o, tanh_c, out=through)
+
+        def run(rows):
+            dh, dc = grad_h[time, rows].copy(), grad_c[time, rows].copy()
+            of_c = np.empty_like(dh)
+            for t in range(time - 1, -1, -1):
+                dz = grad_x[t, rows]
+                f = gates[t, rows, units : 2 * units]
+                np.multiply(dh, through_h[t, rows], out=of_c)
                 of_c += dc
                 by_gate = dz.reshape(len(dz), 4, units)
-                np.multiply(slopes.reshape(by_gate.shape), of_c[:, None], out=by_gate)
-                np.multiply(to_o, dh, out=by_gate[:, 3])
+                by_gate[:, :3] *= of_c[:, None]
+                by_gate[:, 3] *= dh
                 if skipped is None:
                     np.multiply(of_c, f, out=dc)
                     np.dot(dz, transposed, out=dh)
@@ -219,6 +235,7 @@ class LSTMGrad(_RecurrentOp):
                 dc += grad_c[t, rows]
             dh_0[rows], dc_0[rows] = dh, dc
 
+        split(time, gates.size, slopes)
         split(batch, batch * units * width, run, blas=True, least=LEAST_STEP)
         grad_kernel = np.empty(kernel.shape, kernel.dtype)
         matmul(hs[:-1].reshape(-1, units).T, grad_x.reshape(-1, width), grad_kernel)
