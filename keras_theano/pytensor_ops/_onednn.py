@@ -117,10 +117,10 @@ def _places():
     yield LIBRARY  # the system's
 
 
-def _call(function, *arguments):
+def _call(function, *arguments, error=NotSupported):
     status = getattr(_library(), f"dnnl_{function}")(*arguments)
     if status:
-        raise NotSupported(f"oneDNN's dnnl_{function} returned {status}.")
+        raise error(f"oneDNN's dnnl_{function} returned the status {status} of dnnl_status_t.")
 
 
 @functools.cache
@@ -199,7 +199,11 @@ class Primitive:
         return ctypes.c_void_p(query(self.description, _QUERIES[argument], 0))
 
     def run(self, *arguments):
-        """Compute; each argument is (its number, its layout, its array)."""
+        """Compute; each argument is (its number, its layout, its array).
+
+        Raises:
+            RuntimeError: oneDNN failed, say for want of memory.
+        """
         arguments = [*arguments, (SCRATCHPAD, self._scratchpad, buffer(self._scratchpad))]
         memories = [
             _Handle("memory", "memory_create", layout, engine(), ctypes.c_void_p(array.ctypes.data))
@@ -211,12 +215,9 @@ class Primitive:
                 for (number, *_), memory in zip(arguments, memories, strict=True)
             )
         )
-        _call("primitive_execute", self._primitive, _stream(), len(memories), given)
-
-
-def same_layout(first, second):
-    """Tell whether two layouts are the same."""
-    return bool(_library().dnnl_memory_desc_equal(first, second))
+        execution = self._primitive, _stream(), len(memories), given
+        _call("primitive_execute", *execution, error=RuntimeError)
+        _call("stream_wait", _stream(), error=RuntimeError)
 
 
 def buffer(layout):
