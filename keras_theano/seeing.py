@@ -378,7 +378,15 @@ _PLUMBING = {
     "Squeeze",
 }
 # The engine's own stand-ins for PyTensor's ops, by what they compute.
-_PLAIN = {"SharedDot": "Dot", "SharedSum": "Sum", "MatrixTranspose": "Transpose", "Shape_i": "Size"}
+_PLAIN = {
+    "SharedDot": "Dot",
+    "BiasedDot": "Dot + bias",
+    "BiasedConv": "Conv + bias",
+    "NormalizationByMoments": "BatchNormalization",
+    "SharedSum": "Sum",
+    "MatrixTranspose": "Transpose",
+    "Shape_i": "Size",
+}
 
 
 def _short(operation):

@@ -97,7 +97,7 @@ class _ConvOp(TensorOp):
             *arguments,
             self.groups,
             result,
-            *bias,
+            *(vector.astype(inner, copy=False) for vector in bias),
         )
         if result is not out:
             out[...] = result

@@ -3,7 +3,7 @@
 `BlockwiseElemwise` evaluates a fused chain of element-wise operations on blocks that fit the
 processor's cache, so that only the chain's inputs and outputs travel to memory and back, and shares
 the blocks among threads. `SharedDot` (a matrix product) and `SharedSum` (over a batch) use all
-cores, `SharedDot` and `BiasedConv` add a bias on the way, and `NormalizationByMoments` is a batch
+cores, `BiasedDot` and `BiasedConv` add a bias on the way, and `NormalizationByMoments` is a batch
 normalization whole. `for_the_vm` puts them into a graph after all of PyTensor's own rewriting.
 """
 
@@ -249,23 +249,27 @@ def _copy(inputs, out):
 
 
 class SharedDot(Op):
-    """The product of two matrices, its rows (or columns) shared among threads.
-
-    A third input, where there is one, is a vector that is added to each row.
-    """
+    """The product of two matrices, by all cores."""
 
     __props__ = ()
 
-    def make_node(self, a, b, *bias):
-        return Apply(self, [a, b, *bias], [Dot22().make_node(a, b).outputs[0].clone()])
+    def make_node(self, a, b):
+        return Apply(self, [a, b], [Dot22().make_node(a, b).outputs[0].clone()])
 
     def infer_shape(self, fgraph, node, shapes):
         return [[shapes[0][0], shapes[1][1]]]
 
     def perform(self, node, inputs, output_storage):
-        a, b, *bias = inputs
+        a, b, *bias = inputs  # a bias in `BiasedDot`
         out = output_array(output_storage[0], (a.shape[0], b.shape[1]), node.outputs[0].type.dtype)
         matmul(a, b, out, *bias)
+
+
+class BiasedDot(SharedDot):
+    """A product of two matrices with a vector, the third input, added to each row."""
+
+    def make_node(self, a, b, bias):
+        return Apply(self, [a, b, bias], super().make_node(a, b).outputs)
 
 
 class BiasedConv(Op):
@@ -467,7 +471,7 @@ def _with_bias(node, fgraph):
         if None in bias.type.shape:
             continue
         if type(product.owner.op) is Dot22:
-            return SharedDot(), [*product.owner.inputs, bias]
+            return BiasedDot(), [*product.owner.inputs, bias]
         if type(product.owner.op) is Conv:
             return BiasedConv(product.owner.op), [*product.owner.inputs, bias]
     return None

@@ -10,6 +10,10 @@ import pytensor.tensor as pt
 import pytest
 
 from keras_theano.pytensor_ops import interpreted
+from keras_theano.pytensor_ops.activations import Activation
+from keras_theano.pytensor_ops.conv import conv
+from keras_theano.pytensor_ops.normalization import batch_normalization, moments
+from keras_theano.pytensor_ops.pool import MaxPool, pool
 from keras_theano.src import modes
 
 RNG = np.random.default_rng(0)
@@ -148,3 +152,120 @@ def test_a_bias_along_the_last_axis(shape):
     first, second = function(a, b, r)
     np.testing.assert_allclose(first, a * 2 + b, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(second, (a - b) ** 2 * r, rtol=1e-4, atol=1e-5)
+
+
+def compiled(inputs, outputs):
+    return pytensor.function(inputs, outputs, mode=modes.interpreter())
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_product_adds_the_bias(swapped):
+    x, kernel = (
+        pt.matrix(shape=(None, 3), dtype="float32"),
+        pt.matrix(shape=(3, 5), dtype="float32"),
+    )
+    bias = pt.vector(shape=(5,), dtype="float32")
+    product = x @ kernel
+    function = compiled([x, kernel, bias], bias + product if swapped else product + bias)
+    assert interpreted.BiasedDot in ops_of(function) and interpreted.SharedDot not in ops_of(
+        function
+    )
+    a, b, c = (RNG.normal(size=s).astype("float32") for s in ((4, 3), (3, 5), 5))
+    np.testing.assert_allclose(function(a, b, c), a @ b + c, rtol=1e-5)
+
+
+def test_what_else_reads_the_product_gets_it_without_the_bias():
+    x, kernel, bias = pt.matrix(), pt.matrix(), pt.vector(shape=(5,))
+    product = pt.specify_shape(x, (None, 3)) @ pt.specify_shape(kernel, (3, 5))
+    function = compiled([x, kernel, bias], [product, product + bias])
+    assert interpreted.BiasedDot not in ops_of(function)
+    a, b, c = (RNG.normal(size=s).astype(x.dtype) for s in ((4, 3), (3, 5), 5))
+    plain, biased = function(a, b, c)
+    np.testing.assert_allclose(plain, a @ b, rtol=1e-5)
+    np.testing.assert_allclose(biased, a @ b + c, rtol=1e-5)
+
+
+def test_one_number_for_all_is_no_bias():
+    x, kernel, one = pt.dmatrix(), pt.dmatrix(), pt.vector(shape=(1,), dtype="float64")
+    function = compiled([x, kernel, one], x @ kernel + one)
+    assert interpreted.BiasedDot not in ops_of(function)
+    a, b = RNG.normal(size=(4, 3)), RNG.normal(size=(3, 5))
+    np.testing.assert_allclose(function(a, b, [2.0]), a @ b + 2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_convolution_adds_the_bias(dtype, groups):
+    x, kernel = (
+        pt.tensor(dtype=dtype, shape=(None, 6, 7, 4)),
+        pt.tensor(dtype=dtype, shape=(3, 3, 4 // groups, 6)),
+    )
+    bias = pt.tensor(dtype=dtype, shape=(6,))
+    alone = conv(x, kernel, 1, "same", 1, groups)
+    function = compiled([x, kernel, bias], alone + bias)
+    assert interpreted.BiasedConv in ops_of(function)
+    a, b, c = (RNG.normal(size=s).astype(dtype) for s in ((2, 6, 7, 4), (3, 3, 4 // groups, 6), 6))
+    expected = compiled([x, kernel], alone)(a, b).astype("float64") + c
+    np.testing.assert_allclose(
+        function(a, b, c), expected, atol=2e-2 if dtype == "float16" else 1e-5
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_normalization_and_its_moments_are_one_node(dtype):
+    x = pt.tensor(dtype=dtype, shape=(None, 4, 5, 16))
+    scale, offset = pt.tensor(dtype=dtype, shape=(16,)), pt.tensor(dtype=dtype, shape=(16,))
+    mean, variance = moments(x)
+    y = batch_normalization(x, mean, variance, scale, offset)
+    again = batch_normalization(x, mean, variance, offset, scale)  # by the same moments
+    function = compiled([x, scale, offset], [y, mean, variance, again])
+    assert ops_of(function).count(interpreted.NormalizationByMoments) == 1
+    a, b, c = (RNG.normal(size=s).astype(dtype) for s in ((6, 4, 5, 16), 16, 16))
+    double = a.astype("float64")
+    m, v = double.mean((0, 1, 2)), double.var((0, 1, 2))
+    normal = (double - m) / np.sqrt(v + 1e-3)
+    for found, expected in zip(
+        function(a, b, c), (normal * b + c, m, v, normal * c + b), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_relu_and_max_pooling_change_places_and_nothing_else():
+    """With ties at zero and below, and a NaN."""
+    x = pt.tensor(dtype="float32", shape=(None, 6, 6, 2))
+    values = RNG.integers(-2, 3, (3, 6, 6, 2)).astype("float32")
+    values[0, 0, 0, 0] = np.nan
+    dy = RNG.normal(size=(3, 3, 3, 2)).astype("float32")
+
+    def both(y):
+        return compiled([x], [y, pytensor.grad(None, x, known_grads={y: pt.as_tensor(dy)})])(values)
+
+    y, dx = both(pool(Activation("relu")(x), 2))
+    as_written = MaxPool((2, 2), (2, 2), ((0, 0), (0, 0)))(Activation("relu")(x))
+    expected, expected_dx = both(as_written)
+    np.testing.assert_array_equal(y, expected)
+    assert np.isnan(y[0, 0, 0, 0])
+    dx[0, :2, :2, 0] = expected_dx[0, :2, :2, 0] = 0  # nobody can say what a NaN passes on
+    np.testing.assert_array_equal(dx, expected_dx)
+
+
+def test_an_activation_writes_over_what_nobody_else_reads():
+    x, kernel = pt.fmatrix(), pt.fmatrix()
+    product = x @ kernel
+    y = Activation("relu")(product)
+    a, b = (RNG.normal(size=s).astype("float32") for s in ((4, 3), (3, 5)))
+    (node,) = [
+        node
+        for node in compiled([x, kernel], y).maker.fgraph.toposort()
+        if type(node.op) is Activation
+    ]
+    assert node.op.in_place
+    np.testing.assert_allclose(compiled([x, kernel], y)(a, b), np.maximum(a @ b, 0), rtol=1e-5)
+    kept, after = compiled([x, kernel], [product, y])(a, b)
+    np.testing.assert_allclose(kept, a @ b, rtol=1e-5)
+    np.testing.assert_allclose(after, np.maximum(a @ b, 0), rtol=1e-5)
+    # An argument is the caller's, and a view is another's memory.
+    before = a.copy()
+    compiled([x], Activation("relu")(x))(a)
+    compiled([x], Activation("relu")(x.T))(a)
+    np.testing.assert_array_equal(a, before)
