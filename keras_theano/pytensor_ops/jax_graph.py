@@ -158,6 +158,7 @@ _FOLDED = {
     scalar.ScalarMaximum: jnp.maximum,
     scalar.ScalarMinimum: jnp.minimum,
 }
+_PARTS = {scalar.Real: jnp.real, scalar.Imag: jnp.imag}
 # What is computed in the result's dtype.
 _ARITHMETIC = (*_FOLDED, scalar.Sub, scalar.TrueDiv, scalar.IntDiv, scalar.Mod, scalar.Pow)
 
@@ -174,6 +175,8 @@ def _elemwise(node, values):
     if kind is scalar.RoundHalfAwayFromZero:
         (x,) = values
         return jnp.trunc(x + jnp.copysign(x.dtype.type(0.5), x))
+    if kind in _PARTS:  # PyTensor 2.38 tells JAX of neither
+        return _PARTS[kind](*values)
     return jax_funcify(op, node=node)(*values)
 
 
