@@ -1,5 +1,8 @@
 """PyTensor Ops for neural networks. They know nothing of Keras.
 
+`perform` of an Op is NumPy; where oneDNN is installed (`_onednn`), the modules named `..._onednn`
+do the heaviest ones' work. `interpreted` has what only the VM runs, put in by its last rewrite.
+
 Every function takes and returns PyTensor variables; channels come last.
 
     from keras_theano.pytensor_ops.conv import (

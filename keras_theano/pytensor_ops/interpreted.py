@@ -33,7 +33,7 @@ from keras_theano.pytensor_ops.pool import MaxPoolGradient
 # Elements, 1 MB of float32. Smaller blocks would fit a nearer cache, but two threads that call NumPy
 # often wait for the interpreter's lock: measured, that costs more.
 BLOCK = 1 << 18
-SMALL = 1 << 15  # elements that are computed in one go, in one thread
+SMALL = 1 << 16  # elements that are computed in one go, in one thread
 SUM_BLOCK = 1 << 14  # elements: float32 sums of so few are exact enough to add up in float64
 MOST_SHAPES = 64  # of a node's inputs, remembered; more come of texts of any length
 
