@@ -48,6 +48,12 @@ class _NamingLoop(Loop):
 
 
 class _NamingLinker(VMLinker):
+    def make_all(self, *args, **kwargs):
+        # The function of an inner graph (of `remat`) is PyTensor 3.3's to link: without this, with
+        # C code where there is a compiler, for minutes.
+        with pytensor.config.change_flags(cxx=""):
+            return super().make_all(*args, **kwargs)
+
     def make_vm(self, *args, **kwargs):
         vm = super().make_vm(*args, **kwargs)
         if type(vm) is Loop:
