@@ -93,6 +93,10 @@ def _classic() -> Engine:
 
 ENGINES = {
     "theano": lambda: _today("theano", "this engine", KERAS_THEANO_MODE="vm"),
+    "theano-numpy": lambda: replace(
+        _today("theano", "this engine, no oneDNN", KERAS_THEANO_MODE="vm", KERAS_THEANO_ONEDNN="0"),
+        name="theano-numpy",
+    ),
     "theano-jax": lambda: _mode("jax", "this engine, JAX mode", **_with_jax()),
     "theano-numba": lambda: _mode("numba", "this engine, Numba mode", rounds=1),
     "theano-c": lambda: _mode("c", "this engine, C mode", rounds=1, **_with_compiler()),

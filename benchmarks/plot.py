@@ -8,6 +8,7 @@ from benchmarks.tables import Rounds, medians
 
 COLOURS = {
     "theano": "#0072b2",
+    "theano-numpy": "#3d8fbf",
     "theano-jax": "#56b4e9",
     "theano-numba": "#7fa8c9",
     "theano-c": "#a9c3d6",
@@ -51,14 +52,16 @@ def draw(rounds: Rounds, nets: list[str], titles: dict[str, str], path: Path) ->
 
 
 def describe(rounds: Rounds, nets: list[str], titles: dict[str, str]) -> str:
-    """The picture's alternative text: what is drawn, and every step time in it."""
+    """The picture's alternative text: what is drawn, and for each net the quickest step."""
     middle = medians(rounds)
     parts = []
     for net in nets:
-        times = [
-            f"{title} {1000 * middle[engine, net]['step']:.1f}"
-            for engine, title in titles.items()
-            if (engine, net) in middle
-        ]
-        parts.append(f"{net}: {', '.join(times)}")
-    return "Bar charts of step time and cold start. Milliseconds a step: " + "; ".join(parts) + "."
+        steps = {e: middle[e, net]["step"] for e in titles if (e, net) in middle}
+        if steps:
+            best = min(steps, key=steps.get)
+            parts.append(f"{net}, {titles[best]} ({1000 * steps[best]:.1f} ms)")
+    return (
+        "Bar charts of step time and cold start, of which the table has the numbers. Quickest a step: "
+        + "; ".join(parts)
+        + "."
+    )

@@ -57,7 +57,7 @@ def test_plot_is_drawn_and_its_words_have_the_figures(tmp_path):
     plot.draw(ROUNDS, ["mlp", "cnn"], TITLES, tmp_path / "speed.png")
     assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")
     words = plot.describe(ROUNDS, ["mlp", "cnn"], TITLES)
-    assert "mlp: this engine 20.0, TF 40.0; cnn: this engine 5.1." in words
+    assert "Quickest a step: mlp, this engine (20.0 ms); cnn, this engine (5.1 ms)." in words
 
 
 def test_a_process_that_fails_says_why():
