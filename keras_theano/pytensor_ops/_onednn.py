@@ -1,7 +1,8 @@
 """oneDNN, a library of machine code for neural networks (Intel's, open source), by its C interface.
 
-It comes with the package `onednn-cpu-gomp` (Linux on x86-64), with conda's `onednn`, or with the
-system. Where there is none `available()` is False, and NumPy does the work.
+It comes with the package `onednn-cpu-gomp` (Linux on x86-64; it needs the system's OpenMP library,
+Debian's libgomp1), with conda's `onednn`, or with the system. Where there is none `available()` is
+False, and NumPy does the work.
 
 One call does what takes NumPy many, on all the processor's cores. Its threads sleep between calls:
 by default OpenMP lets them spin, which takes the cores from NumPy's.

@@ -337,6 +337,11 @@ def work(kernel, dy):
     return dy.size * max(1, math.prod(kernel.shape[:-1]) // max(1, kernel.shape[-1]))
 
 
+def uses_blas(groups, channels):
+    """Whether a convolution is made of matrix products: all but one with a group per channel."""
+    return groups == 1 or groups < channels
+
+
 def forward(x, kernel, strides, dilation, pads, groups, out, bias=None):
     """Convolution of `x` with `kernel` in any number of groups, plus `bias` if any, into `out`."""
     arguments = strides, dilation, pads
@@ -356,7 +361,7 @@ def forward(x, kernel, strides, dilation, pads, groups, out, bias=None):
         if bias is not None:
             out[piece] += bias
 
-    split(x.shape[0], work(kernel, out), part, blas=groups < x.shape[-1])
+    split(x.shape[0], work(kernel, out), part, blas=uses_blas(groups, x.shape[-1]))
 
 
 def kernel_gradient(x, dy, strides, dilation, pads, groups, out):
@@ -380,7 +385,7 @@ def kernel_gradient(x, dy, strides, dilation, pads, groups, out):
                 total[..., filters] = result
         return total
 
-    totals = split(x.shape[0], work(out, dy), part, blas=groups < x.shape[-1])
+    totals = split(x.shape[0], work(out, dy), part, blas=uses_blas(groups, x.shape[-1]))
     if len(totals) > 1:
         np.sum(totals, axis=0, out=out)
 
@@ -404,7 +409,7 @@ def input_gradient(kernel, dy, strides, dilation, pads, groups, out):
                 )
                 out[piece][..., inputs] = result
 
-    split(dy.shape[0], work(kernel, dy), part, blas=groups < out.shape[-1])
+    split(dy.shape[0], work(kernel, dy), part, blas=uses_blas(groups, out.shape[-1]))
 
 
 def group_slices(channels, filters, groups):
