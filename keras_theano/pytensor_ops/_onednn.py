@@ -42,6 +42,9 @@ _QUERIES = {
 _QUERY_NAME = 8
 _CPU, _IN_ORDER, _FLOAT32, _ANY_LAYOUT, _SCRATCHPAD_BY_USER = 1, 1, 3, 1, 1
 _MOST_AXES = 12
+# What the computations share: the kind that keeps what gradients need, and how many axes they know.
+TRAINING = 64
+MOST_SPATIAL_AXES = 3
 _ALIGNMENT = 64
 _MOST_KEPT = 1024  # codes of one kind; the largest nets need some hundred
 
@@ -143,9 +146,25 @@ def _attributes():
     return attributes
 
 
+def computes(x):
+    """Tell whether oneDNN is there for such an array: float32, and not empty."""
+    return x.dtype == "float32" and x.size > 0 and available()
+
+
 def kept(function):
-    """Decorate a function that finds the code for given shapes: what it found is kept."""
-    return functools.lru_cache(_MOST_KEPT)(function)
+    """Decorate a function that finds the code for given shapes: what it found is kept.
+
+    It returns None where the function raises NotSupported.
+    """
+
+    @functools.lru_cache(_MOST_KEPT)
+    def find(*arguments):
+        try:
+            return function(*arguments)
+        except NotSupported:
+            return None
+
+    return find
 
 
 def sizes(values):
@@ -193,6 +212,14 @@ class Primitive:
         name = ctypes.c_char_p()
         _call("primitive_desc_query", self.description, _QUERY_NAME, 0, ctypes.byref(name))
         return name.value.decode()
+
+    def refuse(self, *slow):
+        """Raise NotSupported where the code's name begins with one of these, or is reference code.
+
+        Reference code goes through the elements one by one: NumPy is quicker.
+        """
+        if self.code().startswith(("ref", *slow)):
+            raise NotSupported(f"oneDNN has only slow code for it, {self.code()}.")
 
     def layout_of(self, argument):
         """Return the layout of an argument, as given or as the primitive has chosen it."""

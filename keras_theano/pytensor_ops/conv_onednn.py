@@ -10,13 +10,14 @@ import numpy as np
 from . import _onednn
 from ._onednn import (
     BIAS,
+    MOST_SPATIAL_AXES,
     SOURCE,
     SOURCE_GRADIENT,
     TARGET,
     TARGET_GRADIENT,
+    TRAINING,
     WEIGHTS,
     WEIGHTS_GRADIENT,
-    NotSupported,
     Primitive,
     channels_last,
     contiguous,
@@ -26,8 +27,7 @@ from ._onednn import (
 )
 from .windows import output_size
 
-_TRAINING, _DIRECT = 64, 1
-_MOST_SPATIAL_AXES = 3
+_DIRECT = 1
 
 
 def forward(x, kernel, strides, dilation, pads, groups, out, bias):
@@ -61,7 +61,7 @@ def kernel_gradient(x, dy, strides, dilation, pads, groups, out):
 
 
 def _code(kind, x, kernel, strides, dilation, pads, groups, bias=None):
-    if x.dtype != "float32" or not _onednn.available():
+    if not _onednn.computes(x) or len(strides) > MOST_SPATIAL_AXES:
         return None
     settings = strides, dilation, tuple(pads), groups, bias is not None
     return _find_code(kind, x.shape, kernel.shape, *settings)
@@ -69,14 +69,9 @@ def _code(kind, x, kernel, strides, dilation, pads, groups, bias=None):
 
 @_onednn.kept
 def _find_code(kind, x_shape, kernel_shape, strides, dilation, pads, groups, has_bias):
-    if 0 in x_shape or len(strides) > _MOST_SPATIAL_AXES:
-        return None
-    try:
-        code = _Convolution(kind, x_shape, kernel_shape, strides, dilation, pads, groups, has_bias)
-    except NotSupported:
-        return None
-    # Reference code goes through the elements one by one: NumPy is quicker.
-    return None if code.primitive.code().startswith("ref") else code
+    code = _Convolution(kind, x_shape, kernel_shape, strides, dilation, pads, groups, has_bias)
+    code.primitive.refuse()
+    return code
 
 
 class _Convolution:
@@ -95,7 +90,7 @@ class _Convolution:
         settings = [sizes(values) for values in (strides, holes, *zip(*pads, strict=True))]
         bias = layout(kernel_shape[-1:], (1,)) if has_bias else None
         arguments = (source, left_open, bias, target, *settings)
-        self.primitive = Primitive("convolution_forward", engine(), _TRAINING, _DIRECT, *arguments)
+        self.primitive = Primitive("convolution_forward", engine(), TRAINING, _DIRECT, *arguments)
         if kind == "backward_data":
             arguments = (source, left_open, target, *settings)
         if kind != "forward":

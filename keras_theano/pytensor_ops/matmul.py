@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import _onednn
-from ._onednn import BIAS, SOURCE, TARGET, WEIGHTS, NotSupported, Primitive, engine, layout
+from ._onednn import BIAS, SOURCE, TARGET, WEIGHTS, Primitive, engine, layout
 from ._threads import single_blas, split
 
 LEAST_PRODUCT = 1 << 20  # multiplications below which one thread is quicker than two
@@ -20,7 +20,7 @@ def matmul(a, b, out, bias=None):
             out += bias
         return
     arrays = (a, b, out) if bias is None else (a, b, out, bias.reshape(1, -1))
-    if out.dtype == "float32" and _onednn.available():
+    if _onednn.computes(out):
         code = _find_code(*((array.shape, array.strides) for array in arrays))
         if code is not None:
             primitive, layouts = code
@@ -54,8 +54,6 @@ def _find_code(*arrays):
         return None
     layouts = [layout(shape, [stride // 4 for stride in strides]) for shape, strides in arrays]
     source, weights, target, *bias = layouts
-    try:
-        primitive = Primitive("matmul", engine(), source, weights, *(bias or [None]), target)
-    except NotSupported:
-        return None
-    return None if primitive.code().startswith("ref") else (primitive, layouts)
+    primitive = Primitive("matmul", engine(), source, weights, *(bias or [None]), target)
+    primitive.refuse()
+    return primitive, layouts

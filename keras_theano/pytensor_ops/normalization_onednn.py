@@ -20,8 +20,8 @@ from ._onednn import (
     SOURCE_GRADIENT,
     TARGET,
     TARGET_GRADIENT,
+    TRAINING,
     VARIANCE,
-    NotSupported,
     Primitive,
     channels_last,
     contiguous,
@@ -29,9 +29,8 @@ from ._onednn import (
     layout,
 )
 
-_TRAINING, _BACKWARD = 64, 128
+_BACKWARD = 128
 _USE_SCALE, _USE_SHIFT = 2, 4
-_SLOW = ("ref", "nspc")
 
 
 def forward(x, scale, offset, axis, epsilon, out):
@@ -58,18 +57,14 @@ def gradient(x, mean, variance, scale, dy, axis, epsilon, out):
 
 
 def _code(kind, x, axis, epsilon):
-    if x.dtype != "float32" or x.size == 0 or not _onednn.available():
-        return None
-    return _find_code(kind, x.shape, axis, epsilon)
+    return _find_code(kind, x.shape, axis, epsilon) if _onednn.computes(x) else None
 
 
 @_onednn.kept
 def _find_code(kind, shape, axis, epsilon):
-    try:
-        code = _Normalization(kind, shape, axis, epsilon)
-    except NotSupported:
-        return None
-    return None if code.primitive.code().startswith(_SLOW) else code
+    code = _Normalization(kind, shape, axis, epsilon)
+    code.primitive.refuse("nspc")
+    return code
 
 
 class _Normalization:
@@ -87,7 +82,7 @@ class _Normalization:
         rest = ctypes.c_float(epsilon), _USE_SCALE | _USE_SHIFT
         name = "batch_normalization"
         array = self.array
-        self.primitive = Primitive(f"{name}_forward", engine(), _TRAINING, array, array, *rest)
+        self.primitive = Primitive(f"{name}_forward", engine(), TRAINING, array, array, *rest)
         if kind == "backward":
             hint = self.primitive.description
             self.primitive = Primitive(

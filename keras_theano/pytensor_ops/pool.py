@@ -55,8 +55,7 @@ class _PoolOp(TensorOp):
     def sibling(self, op_class):
         return op_class(self.window, self.strides, self.padding)
 
-    def pads(self, x):
-        sizes = x.shape[1:-1]
+    def pads(self, sizes):
         return resolve_padding(self.padding, sizes, self.window, self.strides, self.dilation)
 
     def places(self, sizes):
@@ -78,7 +77,7 @@ class _PoolOp(TensorOp):
 
     def taps(self, sizes):
         """Yield, for each place of the window, the indices (of outputs, of inputs) it joins."""
-        pads = resolve_padding(self.padding, sizes, self.window, self.strides, self.dilation)
+        pads = self.pads(sizes)
         places = self.places(sizes)
         for tap in np.ndindex(*self.window):
             spans = [
@@ -95,7 +94,7 @@ class _PoolOp(TensorOp):
 
     def counts(self, sizes, dtype):
         """Number of real inputs under each window, shape (*places, 1)."""
-        pads = resolve_padding(self.padding, sizes, self.window, self.strides, self.dilation)
+        pads = self.pads(sizes)
         result = np.ones((1,) * (self.rank + 1), dtype)
         for axis, (size, n, w, s, (before, _)) in enumerate(
             zip(sizes, self.places(sizes), self.window, self.strides, pads, strict=True)
@@ -117,7 +116,7 @@ class _PoolOp(TensorOp):
         import jax
 
         sizes = x.shape[1:-1]
-        pads = resolve_padding(self.padding, sizes, self.window, self.strides, self.dilation)
+        pads = self.pads(sizes)
         return jax.lax.reduce_window(
             x,
             x.dtype.type(start),
@@ -196,7 +195,9 @@ class MaxPoolGradient(_PoolOp):
     def perform(self, node, inputs, output_storage):
         x, y, dy = inputs
         out = output_array(output_storage[0], x.shape, x.dtype)
-        if pool_onednn.max_gradient(x, dy, self.window, self.strides, self.pads(x), out):
+        if pool_onednn.max_gradient(
+            x, dy, self.window, self.strides, self.pads(x.shape[1:-1]), out
+        ):
             return
         taps = list(self.taps(x.shape[1:-1]))
         # Windows side by side: an input is in one of them at most.

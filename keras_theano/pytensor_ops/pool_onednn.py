@@ -4,12 +4,13 @@ import numpy as np
 
 from . import _onednn
 from ._onednn import (
+    MOST_SPATIAL_AXES,
     SOURCE,
     SOURCE_GRADIENT,
     TARGET,
     TARGET_GRADIENT,
+    TRAINING,
     WORKSPACE,
-    NotSupported,
     Primitive,
     channels_last,
     engine,
@@ -17,8 +18,7 @@ from ._onednn import (
 )
 from .windows import output_size
 
-_TRAINING, _MAX = 64, 0x1FF
-_MOST_SPATIAL_AXES = 3
+_MAX = 0x1FF
 
 
 def max_gradient(x, dy, window, strides, pads, out):
@@ -27,7 +27,7 @@ def max_gradient(x, dy, window, strides, pads, out):
     Arguments are as in `pool`. Returns False, with nothing done, where oneDNN is not installed or
     has no fast code for the case.
     """
-    if x.dtype != "float32" or not _onednn.available():
+    if not _onednn.computes(x) or len(window) > MOST_SPATIAL_AXES:
         return False
     code = _find_code(x.shape, window, strides, tuple(pads))
     if code is None:
@@ -45,19 +45,15 @@ def max_gradient(x, dy, window, strides, pads, out):
 
 @_onednn.kept
 def _find_code(shape, window, strides, pads):
-    if 0 in shape or len(window) > _MOST_SPATIAL_AXES:
-        return None
     dense = (1,) * len(window)
     places = map(output_size, shape[1:-1], window, strides, dense, pads)
     source, target = channels_last(shape), channels_last((shape[0], *places, shape[-1]))
     holes = (0,) * len(window)
     settings = [sizes(values) for values in (strides, window, holes, *zip(*pads, strict=True))]
     arrays = source, target
-    try:
-        forward = Primitive("pooling_forward", engine(), _TRAINING, _MAX, *arrays, *settings)
-        hint = forward.description
-        backward = Primitive("pooling_backward", engine(), _MAX, *arrays, *settings, hint)
-    except NotSupported:
-        return None
-    slow = backward.code().startswith("ref") or forward.code().startswith("ref")
-    return None if slow else (forward, backward, source, target)
+    forward = Primitive("pooling_forward", engine(), TRAINING, _MAX, *arrays, *settings)
+    hint = forward.description
+    backward = Primitive("pooling_backward", engine(), _MAX, *arrays, *settings, hint)
+    forward.refuse()
+    backward.refuse()
+    return forward, backward, source, target
