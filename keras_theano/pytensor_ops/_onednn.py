@@ -15,6 +15,7 @@ import importlib.metadata
 import math
 import os
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -133,9 +134,14 @@ def engine():
     return _Handle("engine", "engine_create", _CPU, ctypes.c_size_t(0))
 
 
-@functools.cache
+_of_thread = threading.local()
+
+
 def _stream():
-    return _Handle("stream", "stream_create", engine(), _IN_ORDER)
+    """A queue of computations for the thread that asks: oneDNN lets no two threads share one."""
+    if not hasattr(_of_thread, "stream"):
+        _of_thread.stream = _Handle("stream", "stream_create", engine(), _IN_ORDER)
+    return _of_thread.stream
 
 
 @functools.cache

@@ -32,6 +32,7 @@ from keras_theano.src.control_flow import switch as switch
 from keras_theano.src.control_flow import unstack as unstack
 from keras_theano.src.control_flow import vectorized_map as vectorized_map
 from keras_theano.src.control_flow import while_loop as while_loop
+from keras_theano.src.lock import engine_lock
 from keras_theano.src.missing import missing_op
 from keras_theano.src.tensor import (
     Tensor,
@@ -64,8 +65,8 @@ class Variable(KerasVariable):
     """A Keras variable whose value lives in a PyTensor shared variable.
 
     Compiled functions read and update the shared variable itself, so there is nothing to
-    synchronise: `value` is the current array outside of a traced function, and the shared
-    variable's symbol inside.
+    synchronise: `value` is a copy of the current array outside of a traced function, and the
+    shared variable's symbol inside.
 
     Attributes:
         shared: The PyTensor shared variable (None until the variable is initialised).
@@ -82,7 +83,7 @@ class Variable(KerasVariable):
 
     @property
     def _value(self):
-        return None if self.shared is None else modes.value_of(self.shared)
+        return None if self.shared is None else modes.lend(self.shared)
 
     @_value.setter
     def _value(self, value):
@@ -92,13 +93,20 @@ class Variable(KerasVariable):
     def _direct_assign(self, value):
         # A copy: compiled functions update the array in place, and it must not be the caller's.
         array = np.array(as_array(value), dtype=supported_dtype(self._dtype))
-        if self.shared is None:
-            self.shared = pytensor.shared(array, name=self._path, shape=array.shape, borrow=True)
-        else:
-            self.shared.set_value(array, borrow=True)
+        with engine_lock:
+            if self.shared is None:
+                name, shape = self._path, array.shape
+                self.shared = pytensor.shared(array, name=name, shape=shape, borrow=True)
+            else:
+                self.shared.set_value(array, borrow=True)
 
     @property
     def value(self):
+        value = self.read()
+        return value.copy() if is_array(value) else value
+
+    def read(self):
+        """Return `value` without copying it: for ops, which do not write to what they are given."""
         if in_stateless_scope():
             value = get_stateless_scope().get_current_value(self)
             if value is not None:

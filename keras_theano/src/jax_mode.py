@@ -16,6 +16,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.traversal import ancestors
 
 from keras_theano.pytensor_ops.jax_graph import evaluate
+from keras_theano.src.lock import engine_lock
 
 _WIDE = ("float64", "complex128", "uint64")
 _INT32 = np.iinfo("int32")
@@ -149,9 +150,10 @@ def host_value(variable):
 
 def return_state():
     """Make all that JAX holds NumPy arrays again, for another mode to go on with."""
-    for variable in list(_on_device):
-        variable.container.storage[0] = host_value(variable)
-    _on_device.clear()
+    with engine_lock:
+        for variable in list(_on_device):
+            variable.container.storage[0] = host_value(variable)
+        _on_device.clear()
 
 
 def has_gpu():

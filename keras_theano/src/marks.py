@@ -6,7 +6,6 @@ A variable's `tag.layer` is the path of the layer that made it, such as "sequent
 """
 
 import contextlib
-import threading
 
 from pytensor.compile.mode import optdb
 from pytensor.graph.features import Feature
@@ -14,9 +13,10 @@ from pytensor.graph.op import Op
 from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.traversal import io_toposort
 
+from keras_theano.src.lock import engine_lock
+
 # The method that makes an Op's gradient: PyTensor 3's name, or PyTensor 2's.
 _GRADIENT = "pullback" if hasattr(Op, "pullback") else "L_op"
-_patching = threading.RLock()
 
 
 def mark_layer(symbols, path, given, gradient=False):
@@ -55,7 +55,7 @@ def gradients_marked(symbol):
     own methods are wrapped for as long.
     """
     kinds = {type(node.op) for node in io_toposort([], [symbol])}
-    with _patching:
+    with engine_lock:
         originals = {kind: getattr(kind, _GRADIENT) for kind in kinds}
         own = {kind for kind in kinds if _GRADIENT in vars(kind)}
         for kind, original in originals.items():

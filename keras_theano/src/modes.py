@@ -5,6 +5,7 @@ import contextvars
 import sys
 import warnings
 
+import numpy as np
 import pytensor
 from pytensor.compile.mode import Mode, optdb
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
@@ -13,6 +14,7 @@ from pytensor.link.vm import Loop, VMLinker
 from keras_theano import setting
 from keras_theano.pytensor_ops.interpreted import ForTheVM
 from keras_theano.src import fusion, memory
+from keras_theano.src.lock import engine_lock
 
 memory.keep_freed_memory()
 
@@ -166,7 +168,21 @@ def _pytensor_function(inputs, outputs, updates, mode):
     )
 
 
-def value_of(variable):
-    """The value of a shared variable as a NumPy array, which may be its very memory."""
-    jax_mode = sys.modules.get("keras_theano.src.jax_mode")
-    return jax_mode.host_value(variable) if jax_mode else variable.get_value(borrow=True)
+def lend(variable):
+    """Return the value of a shared variable as a NumPy array, to be read only.
+
+    It may be the variable's very memory, but stays as it is: `take_back` sees to that.
+    """
+    with engine_lock:
+        variable.lent = True
+        jax_mode = sys.modules.get("keras_theano.src.jax_mode")
+        return jax_mode.host_value(variable) if jax_mode else variable.get_value(borrow=True)
+
+
+def take_back(variable):
+    """Give a shared variable that is about to be written to other memory than it has lent."""
+    if getattr(variable, "lent", False):
+        variable.lent = False
+        storage = variable.container.storage
+        if isinstance(storage[0], np.ndarray):
+            storage[0] = storage[0].copy()

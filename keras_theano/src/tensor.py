@@ -10,6 +10,7 @@ decides what goes out:
 """
 
 import functools
+import os
 import threading
 
 import numpy as np
@@ -28,6 +29,7 @@ from pytensor.tensor import _as_tensor_variable
 
 from keras_theano.src import bfloat16
 from keras_theano.src.errors import NOT_NUMBERS, translate
+from keras_theano.src.lock import engine_lock
 from keras_theano.src.marks import mark_layer
 
 
@@ -321,7 +323,7 @@ class Program:
     """
 
     def __init__(self, inputs, outputs):
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         storage = {variable: [None] for variable in inputs}
         self._inputs = [storage[variable] for variable in inputs]
         self._thunks = []
@@ -341,7 +343,7 @@ class Program:
         self._outputs = [storage[variable] for variable in outputs]
 
     def __call__(self, arrays):
-        with self._lock:
+        with self.lock:
             for cell, array in zip(self._inputs, arrays, strict=True):
                 cell[0] = array
             try:
@@ -381,12 +383,28 @@ def _program(inputs, outputs):
         from keras_theano.src import modes
 
         function = modes.interpret(inputs, outputs)
-        return lambda arrays: [np.asarray(value) for value in function(*arrays)]
+
+        def run(arrays):
+            with engine_lock:
+                return [np.asarray(value) for value in function(*arrays)]
+
+        return run
     return Program(inputs, outputs)
 
 
 _PROGRAMS = {}
 _MAX_PROGRAMS = 4096
+
+
+def _unlock_programs():
+    """Let go of the locks that a forked process has inherited from threads that it has not got."""
+    for program, _ in _PROGRAMS.values():
+        if isinstance(program, Program):
+            program.lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_programs)
 
 
 class _Slot:
@@ -419,16 +437,8 @@ def _eager(function, args, kwargs):
     except TypeError:  # an unhashable static argument: build the graph anew
         key = found = None
     if found is None:
-        inputs = [
-            pt.TensorType(supported_dtype(array.dtype), shape=array.shape)() for array in arrays
-        ]
-        remaining = iter(inputs)
-        args, kwargs = tree.map_structure(
-            lambda leaf: next(remaining) if is_array(leaf) else leaf, (args, kwargs)
-        )
-        result = function(*args, **kwargs)
-        outputs = [leaf for leaf in tree.flatten(result) if isinstance(leaf, TheanoVariable)]
-        found = (_program(inputs, outputs) if outputs else None, result)
+        with engine_lock:
+            found = _build_program(function, args, kwargs, arrays)
         if key is not None:
             if len(_PROGRAMS) >= _MAX_PROGRAMS:
                 _PROGRAMS.clear()
@@ -441,6 +451,18 @@ def _eager(function, args, kwargs):
         lambda leaf: _own(next(values), arrays) if isinstance(leaf, TheanoVariable) else leaf,
         result,
     )
+
+
+def _build_program(function, args, kwargs, arrays):
+    """Return (program, what `function` returns): the variables in it are the program's results."""
+    inputs = [pt.TensorType(supported_dtype(array.dtype), shape=array.shape)() for array in arrays]
+    remaining = iter(inputs)
+    args, kwargs = tree.map_structure(
+        lambda leaf: next(remaining) if is_array(leaf) else leaf, (args, kwargs)
+    )
+    result = function(*args, **kwargs)
+    outputs = [leaf for leaf in tree.flatten(result) if isinstance(leaf, TheanoVariable)]
+    return _program(inputs, outputs) if outputs else None, result
 
 
 def _own(value, arrays):
@@ -463,7 +485,7 @@ def op(function):
         def unwrap(leaf):
             nonlocal found_symbol
             if isinstance(leaf, KerasVariable):
-                leaf = leaf.value
+                leaf = leaf.read()
             if isinstance(leaf, Tensor):
                 given.append(leaf.symbol)
                 return leaf.symbol

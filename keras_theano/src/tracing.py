@@ -7,6 +7,7 @@ from keras.src import tree
 from keras.src.backend.common.stateless_scope import StatelessScope
 
 from keras_theano.src import errors, modes
+from keras_theano.src.lock import engine_lock
 from keras_theano.src.marks import gradients_marked
 from keras_theano.src.tensor import Tensor, as_array, as_symbol, supported_dtype
 
@@ -91,7 +92,7 @@ class CompiledStep:
 
     A kind of batch is its structure, dtypes and ranks. The first axis may have any size; other
     axes keep the first batch's sizes until a batch comes that differs there, which are then
-    left open too.
+    left open too. Threads that call it take turns.
 
     Args:
         step: Function of one batch (a nested structure of arrays) that returns a nested structure.
@@ -102,12 +103,14 @@ class CompiledStep:
         self._compiled = {}
 
     def __call__(self, data):
-        compiled, arrays = self._compiled_for(data)
-        return compiled(arrays)
+        with engine_lock:
+            compiled, arrays = self._compiled_for(data)
+            return compiled(arrays)
 
     def function_for(self, data):
         """Return the PyTensor function for batches like this one, without calling it."""
-        return self._compiled_for(data)[0].function
+        with engine_lock:
+            return self._compiled_for(data)[0].function
 
     def _compiled_for(self, data):
         leaves = [None if leaf is None else as_array(leaf) for leaf in tree.flatten(data)]
@@ -152,14 +155,16 @@ class CompiledStep:
             return self._trace(data, leaves, previous, again=True)
         outputs = [as_symbol(leaf) for leaf in tree.flatten(result) if leaf is not None]
         function = modes.compile_function(inputs, outputs, updates)
-        return _Compiled(function, shapes, result)
+        updated = [variable for variable, _ in updates]
+        return _Compiled(function, shapes, result, updated)
 
 
 class _Compiled:
-    def __init__(self, function, shapes, result):
+    def __init__(self, function, shapes, result, updated):
         self.function = function
         self.shapes = shapes
         self._result = result
+        self._updated = updated
 
     def accepts(self, arrays):
         return all(
@@ -169,6 +174,8 @@ class _Compiled:
         )
 
     def __call__(self, arrays):
+        for variable in self._updated:
+            modes.take_back(variable)
         try:
             values = iter(self.function(*arrays))
         except Exception as error:

@@ -1,5 +1,8 @@
 """fit, evaluate and predict on compiled Theano functions."""
 
+import contextlib
+import functools
+import threading
 import warnings
 
 import numpy as np
@@ -14,6 +17,7 @@ from keras.src.utils import traceback_utils
 from keras.src.utils.python_utils import pythonify_logs
 
 from keras_theano.src import core, errors
+from keras_theano.src.lock import engine_lock
 from keras_theano.src.tracing import CompiledStep, gradients
 
 _TEXT_LAYERS = (
@@ -23,8 +27,56 @@ _TEXT_LAYERS = (
     layers.StringLookup,
     layers.TextVectorization,
 )
+# One thread at a time gives a model its metrics: a second one would replace them. It is no matter for
+# the engine's lock, as the batch that is looked at may come from a thread that needs that one.
+_building = threading.RLock()
 # Keras 3.16 renamed its class.
 _BaseTrainer = getattr(base_trainer, "BaseTrainer", None) or base_trainer.Trainer
+
+
+class _MetricStates:
+    """Lets threads that train or evaluate the same model at once count apart from each other.
+
+    Metrics count in variables of the model. These hold the counts of the thread that used them
+    last; what other threads have counted so far is kept here until they go on.
+    """
+
+    def __init__(self):
+        self._owner = None
+        self._kept = {}
+
+    def take(self, model):
+        """Give the metrics' variables the values that they had when this thread last used them.
+
+        The thread holds the engine's lock.
+        """
+        thread = threading.get_ident()
+        if thread == self._owner:
+            return
+        if self._owner is not None:
+            variables = [v for metric in model.metrics for v in metric.variables]
+            self._kept[self._owner] = [(variable, variable.value) for variable in variables]
+        self._owner = thread
+        for variable, value in self._kept.pop(thread, ()):
+            variable.assign(value)
+
+    def leave(self):
+        """Keep this thread's counts no longer than until another thread counts."""
+        with engine_lock:
+            if self._owner == threading.get_ident():
+                self._owner = None
+            self._kept.pop(threading.get_ident(), None)
+
+
+def _in_turn(method):
+    """A method that one thread at a time may be in."""
+
+    @functools.wraps(method)
+    def one_thread(*args, **kwargs):
+        with engine_lock:
+            return method(*args, **kwargs)
+
+    return one_thread
 
 
 def _public(method):
@@ -44,6 +96,7 @@ class Trainer(_BaseTrainer):
         self.train_function = None
         self.test_function = None
         self.predict_function = None
+        self._metric_states = _MetricStates()
 
     def train_step(self, data):
         x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
@@ -89,6 +142,26 @@ class Trainer(_BaseTrainer):
         with errors.in_metrics(y, y_pred):
             return super().compute_metrics(x, y, y_pred, sample_weight)
 
+    def reset_metrics(self):
+        with self._own_metrics():
+            super().reset_metrics()
+
+    def get_metrics_result(self):
+        with self._own_metrics():
+            return super().get_metrics_result()
+
+    @contextlib.contextmanager
+    def _own_metrics(self):
+        """While it is active, the metrics' variables hold what this thread has counted."""
+        with engine_lock:
+            self._metric_states.take(self)
+            yield
+
+    def _symbolic_build(self, iterator=None, data_batch=None):
+        with _building:
+            super()._symbolic_build(iterator, data_batch)
+
+    @_in_turn
     def make_train_function(self, force=False):
         if self.train_function is None or force:
             if self.run_eagerly:
@@ -100,6 +173,7 @@ class Trainer(_BaseTrainer):
             self.train_function = _run_batches(CompiledStep(self.train_step))
         return self.train_function
 
+    @_in_turn
     def make_test_function(self, force=False):
         if self.test_function is None or force:
             eager = self.run_eagerly or not _can_compile(self)
@@ -107,6 +181,7 @@ class Trainer(_BaseTrainer):
             self.test_function = _run_batches(step)
         return self.test_function
 
+    @_in_turn
     def make_predict_function(self, force=False):
         if self.predict_function is None or force:
             eager = self.run_eagerly or not _can_compile(self)
@@ -167,7 +242,8 @@ class Trainer(_BaseTrainer):
             logs = {}
             for begin_step, end_step, data in batches:
                 callbacks.on_train_batch_begin(begin_step)
-                logs = self.train_function(data)
+                with self._own_metrics():
+                    logs = self.train_function(data)
                 callbacks.on_train_batch_end(end_step, logs)
                 if self.stop_training:
                     break
@@ -186,6 +262,7 @@ class Trainer(_BaseTrainer):
         if isinstance(self.optimizer, optimizers_module.Optimizer) and epochs > 0:
             self.optimizer.finalize_variable_values(self.trainable_weights)
         self._eval_epoch_iterator = None
+        self._metric_states.leave()
         callbacks.on_train_end(logs=training_logs)
         return self.history
 
@@ -251,11 +328,14 @@ class Trainer(_BaseTrainer):
         logs = {}
         for begin_step, end_step, data in batches:
             callbacks.on_test_batch_begin(begin_step)
-            logs = self.test_function(data)
+            with self._own_metrics():
+                logs = self.test_function(data)
             callbacks.on_test_batch_end(end_step, logs)
             if self.stop_evaluating:
                 break
         logs = pythonify_logs(self._get_metrics_result_or_logs(logs))
+        if not use_cached:
+            self._metric_states.leave()
         callbacks.on_test_end(logs)
         return logs if return_dict else self._flatten_metrics_in_order(logs)
 
@@ -295,8 +375,9 @@ class Trainer(_BaseTrainer):
         data = as_batch(x, y, sample_weight)
         self._symbolic_build(data_batch=data)
         self.make_train_function()
-        self.reset_metrics()
-        return self._batch_logs(self.train_function([data]), return_dict)
+        with self._own_metrics():
+            self.reset_metrics()
+            return self._batch_logs(self.train_function([data]), return_dict)
 
     @_public
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
@@ -304,8 +385,9 @@ class Trainer(_BaseTrainer):
         data = as_batch(x, y, sample_weight)
         self._symbolic_build(data_batch=data)
         self.make_test_function()
-        self.reset_metrics()
-        return self._batch_logs(self.test_function([data]), return_dict)
+        with self._own_metrics():
+            self.reset_metrics()
+            return self._batch_logs(self.test_function([data]), return_dict)
 
     @_public
     def predict_on_batch(self, x):
