@@ -21,7 +21,7 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Sum
 from pytensor.tensor.type import TensorType
 
-from keras_theano.pytensor_ops import normalization_onednn
+from keras_theano.pytensor_ops import machine_code, normalization_onednn
 from keras_theano.pytensor_ops._base import output_array
 from keras_theano.pytensor_ops._threads import split
 from keras_theano.pytensor_ops.activations import Activation, ActivationGradient
@@ -35,6 +35,8 @@ from keras_theano.pytensor_ops.pool import MaxPoolGradient
 BLOCK = 1 << 18
 SMALL = 1 << 16  # elements that are computed in one go, in one thread
 SUM_BLOCK = 1 << 14  # elements: float32 sums of so few are exact enough to add up in float64
+RUNS = 3  # of a chain, after which it is worth machine code
+LEAST_WORK = 1 << 22  # operations of machine code that are shared between threads
 MOST_SHAPES = 64  # of a node's inputs, remembered; more come of texts of any length
 
 
@@ -102,12 +104,13 @@ class BlockwiseElemwise(Elemwise):
             self.prepare_node(node, None, None, "py")
         program = node.tag.program
         shapes = tuple([x.shape for x in inputs])
-        shape = program.shapes.get(shapes)
-        if shape is None:
+        found = program.shapes.get(shapes)
+        if found is None:
             self._check_runtime_broadcast(node, inputs)
-            shape = np.broadcast_shapes(*shapes)
+            found = _Shape(shapes)
             if len(program.shapes) < MOST_SHAPES:
-                program.shapes[shapes] = shape
+                program.shapes[shapes] = found
+        shape = found.shape
         outputs = []
         for i, variable in enumerate(node.outputs):
             if i in self.inplace_pattern:
@@ -115,17 +118,60 @@ class BlockwiseElemwise(Elemwise):
             else:
                 out = np.empty(shape, variable.type.dtype)
             outputs.append(out)
-        with np.errstate(all="ignore"):
-            program.run(inputs, outputs, shape)
+        if not program.run_machine_code(inputs, outputs, found):
+            with np.errstate(all="ignore"):
+                program.run(inputs, outputs, shape)
         for storage, out in zip(output_storage, outputs, strict=True):
             storage[0] = out
+
+
+class _Shape:
+    """What shapes of inputs broadcast to, and how often they came.
+
+    Attributes:
+        shape: The shape that they broadcast to.
+        layout: That as rows and columns, (rows, columns, kind of each input) in the words of
+            `machine_code`, or None where more than two axes are needed.
+        runs: How often they came.
+        code: The `machine_code.Function` for them, when it has been asked for.
+    """
+
+    def __init__(self, shapes):
+        self.shape = np.broadcast_shapes(*shapes)
+        self.layout = self._layout(shapes)
+        self.runs = 0
+        self.code = None
+
+    def _layout(self, shapes):
+        ndim = len(self.shape)
+        groups = []  # [size, which inputs repeat along it]: axes that can be counted as one
+        for axis, size in enumerate(self.shape):
+            repeats = [axis < ndim - len(s) or s[axis - ndim] != size for s in shapes]
+            if size == 1:
+                continue
+            if groups and groups[-1][1] == repeats:
+                groups[-1][0] *= size
+            else:
+                groups.append([size, repeats])
+        if len(groups) > 2:
+            return None
+        while len(groups) < 2:
+            groups.insert(0, [1, [True] * len(shapes)] if groups else [1, [False] * len(shapes)])
+        (rows, by_row), (columns, by_column) = groups
+        kinds = []
+        for same_rows, same_columns in zip(by_row, by_column, strict=True):
+            if same_columns:
+                kinds.append(machine_code.NUMBER if same_rows else machine_code.COLUMN)
+            else:
+                kinds.append(machine_code.ROW if same_rows and rows > 1 else machine_code.FULL)
+        return rows, columns, tuple(kinds)
 
 
 class _Program:
     """The steps of a scalar op, ready to run on arrays.
 
     Attributes:
-        shapes: Shapes of inputs that have been found to fit -> the shape they broadcast to.
+        shapes: Shapes of inputs that have been found to fit -> what is known of them, a `_Shape`.
     """
 
     def __init__(self, scalar_op, node, inplace_pattern):
@@ -141,6 +187,7 @@ class _Program:
         self.shapes = {}
         self._constants = []
         self._steps = []
+        operations = []
         for step in nodes:
             if step.outputs[0] in places:
                 continue  # PyTensor lists a node twice where its result is two outputs
@@ -152,8 +199,17 @@ class _Program:
                 sources.append(places[variable])
             target = places[step.outputs[0]] = len(places)
             self._steps.append((_instruction(step), sources, target, step.outputs[0].type.dtype))
+            operations.append((step.op, tuple(sources), target))
         self._places = len(places)
         self._outputs = [places[variable] for variable in outputs]
+        self._dtypes = [variable.type.numpy_dtype for variable in node.inputs]
+        self._chain = machine_code.Chain(
+            operations,
+            {place: variable.type.dtype for variable, place in places.items()},
+            {place: value.item() for place, value in self._constants},
+            list(range(len(inputs))),
+            list(self._outputs),
+        )
         for i, place in enumerate(self._outputs):
             overwritten = inplace_pattern.get(i)
             if (
@@ -198,6 +254,38 @@ class _Program:
             for place in {*sources, target}:
                 if last[place] == i and place in self._block_of:
                     free.append(self._block_of[place])
+
+    def run_machine_code(self, inputs, outputs, found):
+        """Compute `outputs` by machine code; return False where there is none (yet)."""
+        if found.code is None:
+            found.runs += 1
+            if found.runs == RUNS and found.layout is not None:
+                found.code = machine_code.request(self._chain, found.layout[2])
+            return False
+        call = found.code.call
+        if call is None:
+            return False
+        for x, dtype in zip(inputs, self._dtypes, strict=True):
+            if type(x) is not np.ndarray or x.dtype != dtype or not x.flags.carray:
+                return False
+        rows, columns, _ = found.layout
+        arrays = [id(x) for x in inputs] + [id(x) for x in outputs]
+        work = rows * columns * len(self._steps)
+        if rows > 1:
+            split(
+                rows,
+                work,
+                lambda part: call(part.start, part.stop, 0, columns, columns, *arrays),
+                least=LEAST_WORK,
+            )
+        else:
+            split(
+                columns,
+                work,
+                lambda part: call(0, 1, part.start, part.stop, columns, *arrays),
+                least=LEAST_WORK,
+            )
+        return True
 
     def run(self, inputs, outputs, shape):
         """Compute `outputs`, arrays of `shape`, from `inputs` that broadcast to it."""
