@@ -7,11 +7,14 @@ still point at the right line of the installed file. Keras 3.16 imports ``keras_
 for the names in a closed set; there the hook only adds our name to the set.
 
 It also keeps Keras from importing TensorFlow, where that is installed, only to ask whether some
-object is one of TensorFlow's: saving a model and setting the seed do so.
+object is one of TensorFlow's: saving a model and setting the seed do so. And it puts off what Keras
+imports for a few of its functions only, which is half of the time that `import keras` takes:
+scikit-learn, Matplotlib, requests and IPython until they are used, pandas until somebody imports it.
 """
 
 import ast
 import importlib.machinery
+import importlib.util
 import sys
 
 SUPPORTED_KERAS = "3.13, 3.14, 3.15 and 3.16"
@@ -33,6 +36,53 @@ _BRANCHES = {
 # Where Keras 3.16 keeps its set of out-of-tree engines.
 _PLUGGABLE_MODULE = "keras.src.backend.config"
 _PLUGGABLE_SET = "PLUGGABLE_BACKENDS"
+
+
+# Modules that run when something in them is first asked for: they need scikit-learn for their classes.
+_PUT_OFF = {"keras.wrappers", "keras._tf_keras.keras.wrappers"}
+# Module -> the package, under the name it has there, that it imports if it can.
+_OPTIONAL = {
+    "keras.src.visualization.plot_image_gallery": ("matplotlib.pyplot", "plt"),
+    "keras.src.visualization.plot_bounding_box_gallery": ("matplotlib.patches", "patches"),
+    "keras.src.callbacks.remote_monitor": ("requests", "requests"),
+    "keras.src.saving.file_editor": ("IPython", "ipython"),
+    "keras.src.trainers.data_adapters.array_slicing": ("pandas", "pandas"),
+}
+
+
+class _WhenUsed:
+    """Stands for a package, and imports it when something in it is asked for."""
+
+    def __init__(self, package):
+        self._package = package
+
+    def __getattr__(self, name):
+        return getattr(importlib.import_module(self._package), name)
+
+
+class _IfLoaded:
+    """Stands for a package of which only classes are asked for, by `isinstance`."""
+
+    def __init__(self, package):
+        self._package = package
+
+    def __getattr__(self, name):
+        return _ClassIfLoaded(name, (), {"package": self._package})
+
+
+class _ClassIfLoaded(type):
+    """A class whose instances are those of the class of this name, if its package is loaded."""
+
+    def __instancecheck__(cls, instance):
+        package = sys.modules.get(cls.package)
+        return package is not None and isinstance(instance, getattr(package, cls.__name__))
+
+
+def _stand_in(package):
+    """What a Keras module gets for an optional package: None where that is not installed."""
+    if importlib.util.find_spec(package.partition(".")[0]) is None:
+        return None
+    return _IfLoaded(package) if package == "pandas" else _WhenUsed(package)
 
 
 class _TensorFlowIfLoaded:
@@ -115,14 +165,19 @@ def _fill_else(tree, branch):
         while node.orelse and isinstance(node.orelse[0], ast.If):
             node = node.orelse[0]
         if node.orelse and isinstance(node.orelse[-1], ast.Raise):
-            place = node.orelse[-1]
-            node.orelse = ast.parse(branch).body
-            for statement in node.orelse:
-                for part in ast.walk(statement):
-                    if "lineno" in part._attributes:
-                        ast.copy_location(part, place)
+            node.orelse = _placed(branch, node.orelse[-1])
             return True
     return False
+
+
+def _placed(code, place):
+    """Return the statements of `code`, with the line numbers of the node `place`."""
+    statements = ast.parse(code).body
+    for statement in statements:
+        for part in ast.walk(statement):
+            if "lineno" in part._attributes:
+                ast.copy_location(part, place)
+    return statements
 
 
 def _extend_pluggable_set(tree):
@@ -157,6 +212,27 @@ class _Loader(importlib.machinery.SourceFileLoader):
         return compile(tree, self.path, "exec", dont_inherit=True)
 
 
+class _OptionalLoader(importlib.machinery.SourceFileLoader):
+    """Loads a module with a stand-in for the package that it imports if it can."""
+
+    def get_code(self, fullname):
+        package, name = _OPTIONAL[fullname]
+        tree = ast.parse(self.get_source(fullname), self.path)
+        for node in tree.body:
+            if isinstance(node, ast.Try) and _imports_as(node.body[0], name):
+                replacement = (
+                    f"from keras_theano.hook import _stand_in\n{name} = _stand_in({package!r})"
+                )
+                node.body = _placed(replacement, node)
+        return compile(tree, self.path, "exec", dont_inherit=True)
+
+
+def _imports_as(statement, name):
+    if not isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return False
+    return any(name == (alias.asname or alias.name) for alias in statement.names)
+
+
 class _Finder:
     """Finds the few Keras modules that name their backends, and leaves all others alone."""
 
@@ -165,11 +241,18 @@ class _Finder:
             loader = _Loader
         elif fullname in _AFTERWARDS:
             loader = _MendingLoader
+        elif fullname in _OPTIONAL:
+            loader = _OptionalLoader
+        elif fullname in _PUT_OFF:
+            loader = None
         else:
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
         if spec is not None and spec.origin and spec.origin.endswith(".py"):
-            spec.loader = loader(fullname, spec.origin)
+            if loader is None:
+                spec.loader = importlib.util.LazyLoader(spec.loader)
+            else:
+                spec.loader = loader(fullname, spec.origin)
         return spec
 
 

@@ -121,3 +121,61 @@ def test_a_batch_of_another_length_and_other_inner_sizes():
         "print(len(model.train_function.step.functions))\n"
     )
     assert printed.strip().splitlines()[-1] == "1"
+
+
+PUT_OFF = "sklearn", "matplotlib", "requests", "IPython", "pandas"
+
+
+def test_what_keras_needs_for_a_few_functions_only_is_not_imported_with_it():
+    printed = run(f"import keras_theano, keras, sys; print(*set({PUT_OFF}) & set(sys.modules))")
+    assert printed.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("package", "use"),
+    [
+        (
+            "sklearn",
+            "from sklearn.base import clone\n"
+            "def make(X, y):\n"
+            "    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\n"
+            "    model.compile('sgd', 'mse')\n"
+            "    return model\n"
+            "wrapper = clone(keras.wrappers.SKLearnRegressor(make))\n"
+            "print(wrapper.fit(np.eye(2), np.ones(2)).predict(np.eye(2)).shape)",
+        ),
+        (
+            "matplotlib.pyplot",
+            "keras.visualization.plot_image_gallery(\n"
+            "    np.zeros((4, 8, 8, 3)), value_range=(0, 1), rows=2, cols=2, path='gallery.png')\n"
+            "print((2,) if os.path.getsize('gallery.png') else 0)",
+        ),
+        (
+            "matplotlib.patches",
+            "from keras.src.visualization import plot_bounding_box_gallery as module\n"
+            "print(module.patches.Rectangle((0, 0), 1, 1).get_path().vertices.shape[1:])",
+        ),
+        (
+            "requests",
+            "monitor = keras.callbacks.RemoteMonitor(root='http://localhost:1')\n"
+            "import warnings\n"
+            "with warnings.catch_warnings(record=True) as caught:\n"
+            "    warnings.simplefilter('always')\n"
+            "    monitor.on_epoch_end(0, {'loss': 1.0})\n"
+            "print((2,) if 'could not reach' in str(caught[0].message).lower() else caught)",
+        ),
+        (
+            "pandas",
+            "import pandas as pd\n"
+            "model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\n"
+            "model.compile('sgd', 'mse')\n"
+            "frame = pd.DataFrame({'a': [1.0, 2.0], 'b': [0.0, 1.0]})\n"
+            "model.fit(frame, pd.Series([0.0, 1.0]), verbose=0)\n"
+            "print(model.predict(frame, verbose=0).shape)",
+        ),
+    ],
+)
+def test_what_was_put_off_works_when_it_is_used(package, use, tmp_path):
+    begin = f"import keras_theano, keras, numpy as np, os, sys\nos.chdir({str(tmp_path)!r})\n"
+    printed = run(begin + use + f"\nassert {package!r} in sys.modules", MPLBACKEND="agg")
+    assert printed.strip().splitlines()[-1] in ("(2,)", "(2, 1)"), printed
