@@ -36,7 +36,7 @@ BLOCK = 1 << 18
 SMALL = 1 << 16  # elements that are computed in one go, in one thread
 SUM_BLOCK = 1 << 14  # elements: float32 sums of so few are exact enough to add up in float64
 RUNS = 3  # of a chain, after which it is worth machine code
-LEAST_WORK = 1 << 22  # operations of machine code that are shared between threads
+LEAST_WORK = 1 << 23  # operations of machine code that are shared between threads
 MOST_SHAPES = 64  # of a node's inputs, remembered; more come of texts of any length
 
 

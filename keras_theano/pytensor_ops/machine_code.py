@@ -365,12 +365,12 @@ class Chain:
     def _point(self, lines, i, dtype):
         """Find array `i`'s data."""
         byte, kind = _pointer("i8"), _pointer(_TYPES[dtype])
-        lines.append(f"  %field{i} = getelementptr i8, {byte} %array{i}, i64 {_DATA}")
-        if kind == byte:
-            lines.append(f"  %data{i} = load {kind}, {byte} %field{i}, align 8")
-        else:  # LLVM before 15
-            lines.append(f"  %cell{i} = bitcast {byte} %field{i} to {kind}*")
-            lines.append(f"  %data{i} = load {kind}, {kind}* %cell{i}, align 8")
+        cell = _pointer(kind)
+        lines += [
+            f"  %field{i} = getelementptr i8, {byte} %array{i}, i64 {_DATA}",
+            f"  %cell{i} = bitcast {byte} %field{i} to {cell}",
+            f"  %data{i} = load {kind}, {cell} %cell{i}, align 8",
+        ]
 
     def _splat(self, lines, kinds, kind, index):
         """Load inputs of one value for many elements; return input -> its names, by lanes."""
@@ -431,9 +431,7 @@ class Chain:
         kind = _TYPES[dtype]
         at = writer.add(f"getelementptr {kind}, {_pointer(kind)} %data{i}, i64 {index}")
         wanted = _pointer(writer.type(dtype))
-        if wanted != _pointer(kind):  # LLVM before 15
-            at = writer.add(f"bitcast {_pointer(kind)} {at} to {wanted}")
-        return f"{wanted} {at}"
+        return f"{wanted} {writer.add(f'bitcast {_pointer(kind)} {at} to {wanted}')}"
 
 
 @functools.cache
@@ -445,7 +443,8 @@ def _llvm():
 
 
 def _pointer(kind):
-    return "ptr" if _llvm().llvm_version_info[0] >= 15 else f"{kind}*"
+    # LLVM's pointers had types until its version 15.
+    return "ptr" if _llvm().llvm_version_info[0] > 15 else f"{kind}*"
 
 
 # --- Compiling, in the background -----------------------------------------------------------------

@@ -7,6 +7,7 @@ straight away.
 """
 
 from pytensor import tensor as pt
+from pytensor.gradient import DisconnectedGrad
 from pytensor.graph.basic import Constant
 from pytensor.scalar import basic as scalar
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
@@ -53,8 +54,16 @@ def _inner(value):
             found.setdefault(variable.owner)
         elif variable.owner not in found and _is_inner(variable, shape):
             waiting.append((variable, True))
-            waiting.extend((source, False) for source in reversed(variable.owner.inputs))
+            sources = map(_computed, reversed(variable.owner.inputs))
+            waiting.extend((source, False) for source in sources)
     return list(found)
+
+
+def _computed(variable):
+    """What `variable` is the value of, where it only ends gradients."""
+    node = variable.owner
+    ends = node is not None and isinstance(node.op, DisconnectedGrad)
+    return node.inputs[0] if ends else variable
 
 
 def _groups(values):
@@ -95,7 +104,7 @@ def _fuse(values, merged):
         return stand_ins[variable]
 
     for node in nodes:
-        inputs = [stand_in(variable) for variable in node.inputs]
+        inputs = [stand_in(_computed(variable)) for variable in node.inputs]
         stand_ins[node.outputs[0]] = node.op.scalar_op.make_node(*inputs).outputs[0]
     if not sources:
         return values

@@ -4,7 +4,12 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from keras.src import tree
-from keras.src.backend.common.stateless_scope import StatelessScope
+from keras.src.backend.common.stateless_scope import (
+    StatelessScope,
+    get_stateless_scope,
+    in_stateless_scope,
+)
+from pytensor.gradient import DisconnectedGrad, disconnected_grad
 
 from keras_theano.src import errors, modes
 from keras_theano.src.lock import engine_lock
@@ -15,6 +20,9 @@ from keras_theano.src.tensor import Tensor, as_array, as_symbol, supported_dtype
 class TraceScope(StatelessScope):
     """While it is active, Keras variables read as symbols and assignments are written down.
 
+    A variable that is read after an assignment stands for itself, as on TensorFlow: gradients end
+    there, and do not go on through what its new value was computed from.
+
     Attributes:
         assigned: The variables assigned to, in order of their first assignment.
         made_variables: Variables were made inside and read, which have a value only after it.
@@ -23,14 +31,22 @@ class TraceScope(StatelessScope):
     def __init__(self, initialize_variables=True):
         super().__init__(collect_losses=True, initialize_variables=initialize_variables)
         self.assigned = []
+        self._reads = {}  # id of a variable -> what it was read as after its assignments
         self.made_variables = False
 
     def get_current_value(self, variable):
         value = super().get_current_value(variable)
         if value is None and variable.shared is not None:
             value = self.state_mapping[id(variable)] = Tensor(variable.shared)
+        elif isinstance(value, Tensor) and _carries_gradient(value):
+            value = self.state_mapping[id(variable)] = Tensor(disconnected_grad(value.symbol))
+            self._reads.setdefault(id(variable), []).append(value.symbol)
         self.made_variables |= value is None
         return value
+
+    def reads(self, variable):
+        """Return all that a Keras variable was read as, PyTensor variables."""
+        return [variable.shared, *self._reads.get(id(variable), ())]
 
     def add_update(self, update):
         variable, value = update
@@ -43,12 +59,21 @@ class TraceScope(StatelessScope):
         pairs = []
         for variable in self.assigned:
             value = as_symbol(self.state_mapping[id(variable)], variable.shared.type.dtype)
+            if isinstance(getattr(value.owner, "op", None), DisconnectedGrad):
+                value = value.owner.inputs[0]
             if value is variable.shared:
                 continue
             if value.type.shape != variable.shared.type.shape:
                 value = pt.specify_shape(value, variable.shared.type.shape)
             pairs.append((variable.shared, value))
         return pairs
+
+
+def _carries_gradient(value):
+    symbol = value.symbol
+    if symbol.owner is None or isinstance(symbol.owner.op, DisconnectedGrad):
+        return False
+    return symbol.type.dtype.startswith("float")
 
 
 def gradients(loss, variables):
@@ -77,14 +102,22 @@ def gradients(loss, variables):
             f"The loss must be a scalar to take gradients of, but it has shape {loss.shape}. "
             "Average or sum it first."
         )
+    scope = get_stateless_scope() if in_stateless_scope() else None
+    reads = [scope.reads(v) if isinstance(scope, TraceScope) else [v.shared] for v in variables]
     with gradients_marked(loss.symbol):
-        found = pytensor.grad(
-            loss.symbol,
-            [variable.shared for variable in variables],
-            disconnected_inputs="ignore",
-            return_disconnected="none",
+        found = iter(
+            pytensor.grad(
+                loss.symbol,
+                [symbol for symbols in reads for symbol in symbols],
+                disconnected_inputs="ignore",
+                return_disconnected="none",
+            )
         )
-    return [None if gradient is None else Tensor(gradient) for gradient in found]
+    sums = []
+    for symbols in reads:
+        parts = [part for part in (next(found) for _ in symbols) if part is not None]
+        sums.append(Tensor(sum(parts[1:], parts[0])) if parts else None)
+    return sums
 
 
 class CompiledStep:
