@@ -27,6 +27,17 @@ in 32 bits unless the model's are wider; random numbers are JAX's, so others tha
 share NumPy's; and values are not checked: an index out of range gives NaN instead of an error.
 Calls outside of a model, such as `keras.ops.add(a, b)` on arrays, run on NumPy in every mode.
 
+Graphs that are written in PyTensor itself (`pytensor.function`, `scan`, `grad`, `eval`) do not
+follow this setting: by default, PyTensor makes machine code of each, for seconds to minutes. One
+line lets it run them as they are, at once, as the mode vm runs models:
+
+    import pytensor
+
+    pytensor.config.mode = keras_theano.interpreter()
+
+It also does for one function alone, `pytensor.function([x], y, mode=keras_theano.interpreter())`.
+Such functions may read and change a model's weights (`variable.shared`) in every mode.
+
 Importing this package only chooses the engine; the implementation, laid out like Keras's own
 backends, is in `keras_theano.src` and loads with Keras.
 """
@@ -37,7 +48,7 @@ import sys
 from keras_theano import hook, setting
 from keras_theano.setting import mode, set_mode
 
-__all__ = ["Tensor", "gradients", "mode", "set_mode"]
+__all__ = ["Tensor", "gradients", "interpreter", "mode", "set_mode"]
 
 
 def _select():
@@ -64,8 +75,12 @@ _select()
 
 def __getattr__(name):
     # Lazily, because these load Keras, and the engine must be chosen before that.
-    if name in ("gradients", "Tensor"):
-        from keras_theano.src import tensor, tracing
+    if name in ("gradients", "interpreter", "Tensor"):
+        from keras_theano.src import modes, tensor, tracing
 
-        return {"gradients": tracing.gradients, "Tensor": tensor.Tensor}[name]
+        return {
+            "gradients": tracing.gradients,
+            "interpreter": modes.interpreter,
+            "Tensor": tensor.Tensor,
+        }[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -33,7 +33,8 @@ def graph_operations(outputs):
 
     Returns:
         list of str, as `dprint` names them but without details, such as `["Pow", "Sum"]`.
-        Those that only fit shapes and types (casts, new axes) are left out.
+        Those that only fit shapes and types (casts, new axes) are left out, and one that does
+        several steps in one go, element by element, is named by its steps: `"Mul, Tanh"`.
     """
     return [_name(node) for node in _read(outputs) if _kind(node) == "operation"]
 
@@ -138,7 +139,9 @@ def _kind(node):
 
 def _name(node):
     if hasattr(node, "op"):
-        return _short(node.op)
+        inner = getattr(getattr(node.op, "scalar_op", None), "fgraph", None)  # of a `Composite`
+        steps = [_short(step.op).capitalize() for step in inner.toposort()] if inner else []
+        return ", ".join(dict.fromkeys(steps)) or _short(node.op)
     if isinstance(node, _Constant):
         one = getattr(node.data, "size", 0) == 1
         return f"{node.data.item():.4g}" if one else f"constant {node.data.shape}"

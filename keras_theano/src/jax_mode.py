@@ -142,10 +142,12 @@ def _without_sharing(state, fixed):
 
 def host_value(variable):
     """The value of a shared variable as a NumPy array; a copy, if JAX has it."""
-    value = variable.get_value(borrow=True)
-    if isinstance(value, jax.Array):
-        return np.array(value, variable.type.dtype)
-    return value
+    return as_host_array(variable.get_value(borrow=True), variable)
+
+
+def as_host_array(value, variable):
+    """A variable's value as a NumPy array of its dtype: a copy, if JAX has it."""
+    return np.array(value, variable.type.dtype) if isinstance(value, jax.Array) else value
 
 
 def return_state():

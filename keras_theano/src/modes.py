@@ -2,14 +2,19 @@
 
 import contextlib
 import contextvars
+import copy
 import sys
 import warnings
 
 import numpy as np
 import pytensor
+from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import Mode, optdb
+from pytensor.graph.basic import Apply
+from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
-from pytensor.link.vm import Loop, VMLinker
+from pytensor.link.vm import Loop, Stack, VMLinker
+from pytensor.scan.op import Scan
 
 from keras_theano import setting
 from keras_theano.pytensor_ops.interpreted import ForTheVM
@@ -23,6 +28,33 @@ memory.keep_freed_memory()
 optdb.register("ForTheVM", ForTheVM(), "for_the_vm", position=1000)
 
 
+class _InterpretInside(GraphRewriter):
+    """Gives inner graphs that name no mode, such as the steps of `pytensor.scan`, the interpreter.
+
+    PyTensor would compile them as its default says, whatever the mode of the graph around them.
+    """
+
+    def apply(self, fgraph):
+        pairs = []
+        # The last first: a node made here reads what is in the graph until that is replaced in turn.
+        for node in reversed(fgraph.toposort()):
+            if isinstance(node.op, Scan) and node.op.mode is None:
+                changes = {"mode": interpreter()}
+            elif isinstance(node.op, OpFromGraph) and "mode" not in node.op.kwargs:
+                changes = {"kwargs": {**node.op.kwargs, "mode": interpreter()}}
+            else:
+                continue
+            op = copy.copy(node.op.clone())
+            vars(op).update(changes, _fn=None)
+            outputs = [variable.clone() for variable in node.outputs]
+            Apply(op, node.inputs, outputs)
+            pairs += zip(node.outputs, outputs, strict=True)
+        fgraph.replace_all_validate(pairs, reason="interpret_inside")
+
+
+optdb.register("InterpretInside", _InterpretInside(), "for_the_vm", position=1001)
+
+
 class _NamingLoop(Loop):
     """PyTensor's loop over a function's nodes, but an error tells which node failed.
 
@@ -30,6 +62,7 @@ class _NamingLoop(Loop):
     """
 
     def __call__(self):
+        _bring_state_home(self)
         if self.time_thunks:  # profiling
             return super().__call__()
         for storage in self.pre_call_clear:
@@ -49,6 +82,22 @@ class _NamingLoop(Loop):
         return self.perform_updates()
 
 
+class _LazyStack(Stack):
+    """PyTensor's way to run a graph of which only parts may be computed (`ifelse`)."""
+
+    def __call__(self, *args, **kwargs):
+        _bring_state_home(self)
+        return super().__call__(*args, **kwargs)
+
+
+def _bring_state_home(vm):
+    """Make what JAX holds of a function's shared variables NumPy arrays: both modes may be used."""
+    jax_mode = sys.modules.get("keras_theano.src.jax_mode")
+    if jax_mode:
+        for variable, cell in zip(vm.fgraph.inputs, vm.input_storage, strict=True):
+            cell[0] = jax_mode.as_host_array(cell[0], variable)
+
+
 class _NamingLinker(VMLinker):
     def make_all(self, *args, **kwargs):
         # The function of an inner graph (of `remat`) is PyTensor 3.3's to link: without this, with
@@ -58,8 +107,7 @@ class _NamingLinker(VMLinker):
 
     def make_vm(self, *args, **kwargs):
         vm = super().make_vm(*args, **kwargs)
-        if type(vm) is Loop:
-            vm.__class__ = _NamingLoop
+        vm.__class__ = {Loop: _NamingLoop, Stack: _LazyStack}[type(vm)]
         return vm
 
 
@@ -98,7 +146,14 @@ def default_mode():
 
 
 def interpreter():
-    """The interpreted VM: needs no C++ compiler, no cache, and starts at once."""
+    """Return the PyTensor mode that runs graphs as they are, on NumPy and SciPy: at once.
+
+    It looks for no compiler and no BLAS, writes no cache, and is the same in every mode of the
+    engine. PyTensor takes it wherever it takes a mode:
+
+        pytensor.config.mode = keras_theano.interpreter()  # from here on, for all functions
+        pytensor.function([x], y, mode=keras_theano.interpreter())  # for this one
+    """
     rewrites = RewriteDatabaseQuery(
         include=["fast_run", "for_the_vm", "keep_marks"],
         # A factor of a product costs nothing in the element-wise chain that follows it; ForTheVM
