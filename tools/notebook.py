@@ -25,7 +25,7 @@ import nbformat
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file, from anywhere
 
-from tools import hygiene  # noqa: E402
+from tools import browser, hygiene  # noqa: E402
 from utils.lesson import read_checkpoints  # noqa: E402
 
 LESSONS = ROOT / "lessons"
@@ -33,6 +33,12 @@ BUILD = ROOT / "build"
 PAGE_HEIGHT = 1400  # CSS pixels of one picture of a rendered page
 PYTHON_3 = {"display_name": "Python 3", "language": "python", "name": "python3"}
 BEGIN, END = "<!-- tables: tools/notebook.py headlines -->", "<!-- end of tables -->"
+# The page writes its height, in CSS pixels, where it can be read from outside.
+HEIGHT = "data-height"
+SAY_HEIGHT = (
+    "<script>addEventListener('load', () => document.body.setAttribute("
+    f"'{HEIGHT}', document.documentElement.scrollHeight))</script>"
+)
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -148,26 +154,31 @@ def render(notebook_path):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     html = folder / "page.html"
-    html.write_text(page, encoding="utf-8")
+    html.write_text(page.replace("</body>", f"{SAY_HEIGHT}</body>"), encoding="utf-8")
     tall = folder / "tall.png"
     _photograph(html, tall)
     return _cut(tall, folder)
 
 
-def _photograph(html, picture, width=1000, height=60_000):
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise SystemExit("render needs Chromium, which was not found on this machine.")
+def _photograph(html, picture, width=1000):
+    """Take a picture of a whole page, of the height that the page itself says it has."""
+    dom = _chromium(html, f"--window-size={width},1000", "--dump-dom")
+    height = int(re.search(rf'{HEIGHT}="(\d+)"', dom).group(1)) + 20
+    _chromium(html, f"--window-size={width},{height}", f"--screenshot={picture}")
+
+
+def _chromium(html, *options):
+    """Let a browser without a window open a page, and return what it prints."""
     with tempfile.TemporaryDirectory() as profile:
-        subprocess.run(
+        done = subprocess.run(
             [
-                chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                browser.program(), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
                 "--disable-background-networking", "--disable-sync", "--hide-scrollbars",
-                f"--user-data-dir={profile}", f"--window-size={width},{height}",
-                "--virtual-time-budget=5000", f"--screenshot={picture}", html.as_uri(),
+                f"--user-data-dir={profile}", "--virtual-time-budget=5000", *options, html.as_uri(),
             ],
-            check=True, capture_output=True, timeout=120,
+            check=True, capture_output=True, timeout=300, encoding="utf-8",
         )  # fmt: skip
+    return done.stdout
 
 
 def _cut(tall, folder):

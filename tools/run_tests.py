@@ -5,8 +5,10 @@ Run inside .venv by ``make test`` and ``make quick``. A stage that fails does no
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
@@ -14,6 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a file
+
+from tools import browser  # noqa: E402
+
 REPORTS = ROOT / "build" / "reports"
 
 LINT = ["ruff", "check", "."]
@@ -33,8 +39,10 @@ class Stage:
     command: list[str]
     #: JAX and Playwright, in .testdeps, are for tests; a notebook's kernel must run without them.
     test_packages: bool = False
-    #: After this it is taken to hang, is killed, and has failed.
-    minutes: float = 30
+    #: When it has printed nothing for so long it is taken to hang, is killed, and has failed.
+    silent_minutes: float = 15
+    #: It opens pages in a browser.
+    browser: bool = False
 
 
 STAGES = {
@@ -49,7 +57,7 @@ STAGES = {
         Stage("unit tests", UNIT, test_packages=True),
         Stage("Keras's own tests", CONFORMANCE, test_packages=True),
         Stage("notebooks", NOTEBOOKS),
-        Stage("browser", BROWSER, test_packages=True),
+        Stage("browser", BROWSER, test_packages=True, browser=True),
     ],
 }
 
@@ -59,6 +67,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("selection", choices=STAGES)
     stages = STAGES[parser.parse_args(arguments).selection]
+    if any(stage.browser for stage in stages):
+        try:
+            browser.program()
+        except RuntimeError as error:
+            print(error)
+            return 1
     started = time.monotonic()
     rows, total = [], Counter()
     for stage in stages:
@@ -85,23 +99,65 @@ def run(stage: Stage) -> tuple[bool, float, Counter]:
         command.append(f"--junitxml={report}")
     if stage.command[0] == "pytest":
         command += ["-q", "-ra", "--durations=10", "--durations-min=5"]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    # Unbuffered, so that silence means that nothing moves.
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
     if stage.test_packages:
         environment["PYTHONPATH"] = str(ROOT / ".testdeps")
     started = time.monotonic()
-    try:
-        status = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            timeout=60 * stage.minutes,
-        ).returncode
-    except subprocess.TimeoutExpired:
-        print(f"{stage.name} did not end within {stage.minutes:g} minutes")
-        status = 1
+    status = passing_on(command, environment, 60 * stage.silent_minutes)
+    if status is None:
+        print(f"\n{stage.name} printed nothing for {stage.silent_minutes:g} minutes: stopped.")
     counts = read_report(report) if reports else Counter()
     return status == 0 and not counts["errors"], time.monotonic() - started, counts
+
+
+def passing_on(command: list[str], environment: dict, silence: float) -> int | None:
+    """Run a command and print what it prints; return its status, or None if it was silent too long.
+
+    A limit to the whole time would fail a slow or busy machine, on which nothing hangs.
+    """
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=os.name == "posix",
+    )
+    printed = time.monotonic()
+
+    def pass_on():
+        nonlocal printed
+        while piece := os.read(process.stdout.fileno(), 1 << 16):
+            printed = time.monotonic()
+            sys.stdout.buffer.write(piece)
+            sys.stdout.flush()
+
+    reader = threading.Thread(target=pass_on, daemon=True)
+    reader.start()
+    try:
+        while True:
+            try:
+                status = process.wait(timeout=min(1, silence))
+            except subprocess.TimeoutExpired:
+                if time.monotonic() - printed > silence:
+                    return None
+            else:
+                reader.join(timeout=10)
+                return status
+    finally:
+        if process.poll() is None:
+            stop(process)
+
+
+def stop(process: subprocess.Popen) -> None:
+    """Kill a process, with those that it has started where the system can tell."""
+    if os.name == "posix":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
 
 
 def read_report(path: Path) -> Counter:

@@ -8,6 +8,8 @@ import lab_in_browser as lab
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tools.browser import program
+
 
 @pytest.fixture(scope="session")
 def browser():
@@ -17,7 +19,7 @@ def browser():
         options.append("--no-sandbox")  # Chromium's own sandbox refuses to work for root
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=lab.browser_program(), headless=True, args=options
+            executable_path=program(), headless=True, args=options
         )
         yield chromium
         chromium.close()

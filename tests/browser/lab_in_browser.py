@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -92,22 +91,6 @@ def server_environment(folder: Path) -> dict[str, str]:
     environment["JUPYTERLAB_WORKSPACES_DIR"] = str(folder / "workspaces")
     environment["IPYTHONDIR"] = str(folder / "ipython")
     return environment
-
-
-def browser_program() -> str:
-    """The path of an installed Chromium or Chrome; RuntimeError if there is none."""
-    names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"]
-    places = [
-        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-        "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    ]
-    for program in [os.environ.get("CHROMIUM"), *names, *places]:
-        if program and (found := shutil.which(program)):
-            return found
-    raise RuntimeError(
-        "The browser tests need Chromium or Chrome: install one (on Debian: apt install chromium), "
-        "or set CHROMIUM to the path of one."
-    )
 
 
 def open_notebook(page, address: str, notebook: str) -> None:

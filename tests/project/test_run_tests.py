@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools import run_tests
+from tools import browser, run_tests
 
 
 @pytest.fixture
@@ -52,10 +52,28 @@ def test_a_pytest_that_found_nothing_or_died_fails(stages, tmp_path):
 
 def test_a_stage_that_hangs_fails(stages, tmp_path, monkeypatch, capfd):
     (tmp_path / "test_slow.py").write_text("import time\ndef test_a(): time.sleep(600)\n")
-    slow = run_tests.Stage("slow", ["pytest", "test_slow.py"], minutes=0.05)
+    slow = run_tests.Stage("slow", ["pytest", "test_slow.py"], silent_minutes=0.1)
     monkeypatch.setattr(run_tests, "STAGES", {"test": [slow]})
     assert run_tests.main(["test"]) == 1
-    assert "slow did not end within 0.05 minutes" in capfd.readouterr().out
+    assert "slow printed nothing for 0.1 minutes" in capfd.readouterr().out
+
+
+def test_a_stage_that_is_slow_does_not_hang(stages, tmp_path, monkeypatch):
+    (tmp_path / "slow.py").write_text("import time\nfor _ in range(12): print(1); time.sleep(1)")
+    slow = run_tests.Stage("slow", ["slow"], silent_minutes=0.1)
+    monkeypatch.setattr(run_tests, "STAGES", {"test": [slow]})
+    assert run_tests.main(["test"]) == 0, "12 seconds in all, but 6 never passed in silence"
+
+
+def test_without_a_browser_one_line_says_so_before_anything_runs(stages, monkeypatch, capfd):
+    stage = run_tests.Stage("browser", ["pytest", "test_one.py"], browser=True)
+    monkeypatch.setattr(run_tests, "STAGES", {"test": [stage]})
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    monkeypatch.setattr(browser, "PLACES", [])
+    assert run_tests.main(["test"]) == 1
+    (line,) = capfd.readouterr().out.splitlines()
+    assert "apt install chromium" in line
 
 
 def test_the_report_of_the_conformance_stage_is_counted(stages, tmp_path, monkeypatch, capfd):
