@@ -1,5 +1,7 @@
 """Ops on arrays that PyTensor lacks, or that its interpreter runs slowly."""
 
+import math
+
 import numpy as np
 import pytensor.tensor as pt
 from pytensor import config
@@ -221,19 +223,16 @@ class AddAt(TensorOp):
         slices, index, size = inputs
         size, count, axis = int(size), index.size, self.axis
         before, after = slices.shape[:axis], slices.shape[axis + index.ndim :]
+        lead, trail = math.prod(before), math.prod(after)
         place = np.ravel(index).astype("int64")
         place = np.where(place < 0, place + size, place)
         # One column for each slice, with a one in the row where the slice goes.
         dtype = "float32" if slices.dtype == "float16" else slices.dtype
         where = csc_array((np.ones(count, dtype), place, np.arange(count + 1)), shape=(size, count))
-        flat = slices.reshape((int(np.prod(before)), count, int(np.prod(after))))
-        flat = np.moveaxis(flat, 1, 0)
-        lead, trail = flat.shape[1:]
-        added = where @ np.ascontiguousarray(flat.reshape(count, lead * trail), dtype)
-        added = np.moveaxis(added.reshape(size, lead, trail), 0, 1)
-        outputs[0][0] = np.ascontiguousarray(
-            added.reshape(*before, size, *after), dtype=slices.dtype
-        )
+        flat = slices.reshape(lead, count, trail).swapaxes(0, 1).reshape(count, lead * trail)
+        added = where @ np.ascontiguousarray(flat, dtype)
+        added = added.reshape(size, lead, trail).swapaxes(0, 1).reshape(*before, size, *after)
+        outputs[0][0] = np.ascontiguousarray(added, dtype=slices.dtype)
 
     def infer_shape(self, fgraph, node, shapes):
         slices, index, _ = shapes
