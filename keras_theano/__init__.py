@@ -22,6 +22,13 @@ max pooling and large matrix products, are computed by oneDNN where it is instal
 cuDNN, and by NumPy elsewhere: the same numbers but for their last digits, two to five times slower.
 KERAS_THEANO_ONEDNN=0 leaves all to NumPy.
 
+In the mode vm, chains of element-wise operations that have run a few times become machine code by
+LLVM, in the background (see `pytensor_ops/machine_code.py`); the numbers stay the same to the last
+bit. KERAS_THEANO_LLVM=0 leaves these to NumPy too.
+
+Threads may share a model: each gets what it would get alone. They take turns, one batch at a time
+(see `src/lock.py`).
+
 JAX is imported in the mode jax only. There, each new shape of a batch is compiled for; numbers are
 in 32 bits unless the model's are wider; random numbers are JAX's, so others than in the modes that
 share NumPy's; and values are not checked: an index out of range gives NaN instead of an error.
