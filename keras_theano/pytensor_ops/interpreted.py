@@ -7,6 +7,7 @@ cores, `BiasedDot` and `BiasedConv` add a bias on the way, and `NormalizationByM
 normalization whole. `for_the_vm` puts them into a graph after all of PyTensor's own rewriting.
 """
 
+import contextlib
 import importlib
 import math
 
@@ -499,20 +500,23 @@ class ForTheVM(GraphRewriter):
             fgraph.outputs[place]: fgraph.inputs[source]
             for place, source in (fgraph.update_mapping or {}).items()
         }
-        try:
-            self._replace(fgraph, new_values)
-        except InconsistencyError:  # something reads an old value after the new one is there
-            self._replace(fgraph, {})
+        with contextlib.suppress(InconsistencyError):
+            return self._replace(fgraph, new_values)
+        # Something reads an old value after the new one is there.
+        with contextlib.suppress(InconsistencyError):
+            return self._replace(fgraph, {})
+        # The graph has outputs that must not be written over anything: a PyTensor scan's body.
+        return self._replace(fgraph, {}, overwriting=False)
 
-    def _replace(self, fgraph, new_values):
+    def _replace(self, fgraph, new_values, overwriting=True):
         pairs = {}
         # The last first: a node made here reads what is in the graph until that is replaced in turn.
         for node in reversed(fgraph.toposort()):
             if not pairs.keys() & set(node.outputs):
-                pairs |= self._replacement(node, fgraph, new_values, pairs)
+                pairs |= self._replacement(node, fgraph, new_values, overwriting, pairs)
         fgraph.replace_all_validate(list(pairs.items()), reason="for_the_vm")
 
-    def _replacement(self, node, fgraph, new_values, pairs):
+    def _replacement(self, node, fgraph, new_values, overwriting, pairs):
         if type(node.op) is Elemwise:
             biased = _with_bias(node, fgraph)
             if biased:
@@ -521,7 +525,7 @@ class ForTheVM(GraphRewriter):
             op = BlockwiseElemwise(node.op.scalar_op, pattern, node.op.name)
             return _remade(op, node.inputs, node.outputs)
         curves = Activation, ActivationGradient
-        if isinstance(node.op, curves) and _is_disposable(node.inputs[-1], fgraph):
+        if isinstance(node.op, curves) and overwriting and _is_disposable(node, fgraph):
             return _remade(node.op.overwriting(), node.inputs, node.outputs)
         if type(node.op) is Dot22:
             return _remade(SharedDot(), node.inputs, node.outputs)
@@ -537,10 +541,11 @@ class ForTheVM(GraphRewriter):
         return {}
 
 
-def _is_disposable(variable, fgraph):
-    """Whether the one node that reads this variable may write its own result over it."""
-    node = variable.owner
-    return node is not None and not node.op.view_map and len(fgraph.clients[variable]) == 1
+def _is_disposable(node, fgraph):
+    """Whether a node may write its result over its last input, as nothing else reads that."""
+    variable = node.inputs[-1]
+    source = variable.owner
+    return source is not None and not source.op.view_map and len(fgraph.clients[variable]) == 1
 
 
 def _with_bias(node, fgraph):

@@ -33,7 +33,8 @@ def rnn(
         inputs: Nested structure of (batch, time, ...) tensors.
         initial_states: Nested structure of (batch, ...) tensors.
         go_backwards: Whether to begin with the last step; outputs are in the order of processing.
-        mask: None, or bool (batch, time[, 1]): where False, states keep their values.
+        mask: None, or bool (batch, time[, 1]): where False, states keep their values and the output
+            is the last one; before the first step that counts, zeros.
         constants: Further tensors for every step.
         unroll: Whether to repeat the cell's graph for every step, which needs a known length.
         input_length: Not used: the length is that of `inputs`.
@@ -76,7 +77,7 @@ def rnn(
 
     first = tree.map_structure(lambda leaf: leaf[0], inputs)
     (example, _), _ = call_and_undo(lambda: run_cell(first, states))
-    last_output = _output_before(states, example)
+    last_output = tree.map_structure(_zeros_like, example)
     (states, last_output), outputs = control_flow.scan(
         step, (states, last_output), (inputs, mask), unroll=bool(unroll) or 1
     )
@@ -85,19 +86,6 @@ def rnn(
     if not time_major:
         outputs = tree.map_structure(_swap_batch_and_time, outputs)
     return last_output, outputs, states
-
-
-def _output_before(states, example):
-    """Return what counts as the output before the first step, should that one be masked.
-
-    In LSTM, GRU and the like the first state is the output (of a stack, the last cell's first
-    state); for a cell whose output is of another shape, zeros.
-    """
-    state = states[-1][0] if tree.is_nested(states[0]) else states[0]
-    nested = tree.is_nested(example) or tree.is_nested(state)
-    if not nested and state.shape[1:] == example.shape[1:] and state.dtype == example.dtype:
-        return state
-    return tree.map_structure(_zeros_like, example)
 
 
 @op
@@ -178,11 +166,16 @@ def _arrange(inputs, mask, kernel, bias, go_backwards):
     return with_shape(gates, (time, batch, size(kernel, 1))), mask or []
 
 
-def _results(states, return_sequences, dtype):
-    """Return the last output, and the outputs (batch, time, units), in the inputs' dtype."""
-    last = states[-1]
+def _results(states, mask, return_sequences, dtype):
+    """Return the last state, last output, and outputs (batch, time, units), in the inputs' dtype.
+
+    An output is the state after that step, but zeros before the first step that counts.
+    """
+    state = last = states[-1]
+    if mask:
+        last = _where(mask[0].any(axis=0), state, pt.zeros_like(state))
     outputs = states[1:].swapaxes(0, 1) if return_sequences else pt.expand_dims(last, 1)
-    return as_symbol(last, dtype), as_symbol(outputs, dtype)
+    return [as_symbol(value, dtype) for value in (state, last, outputs)]
 
 
 def _compute_dtype(*values):
@@ -198,8 +191,8 @@ def _lstm(inputs, h, c, mask, kernel, recurrent_kernel, bias, return_sequences, 
     bias = None if bias is None else as_symbol(bias, dtype)
     x, mask = _arrange(inner[0], mask, inner[3], bias, go_backwards)
     hs, cs, _ = recurrent.LSTM(masked=bool(mask))(x, inner[1], inner[2], inner[4], *mask)
-    last, outputs = _results(hs, return_sequences, inputs.type.dtype)
-    return last, outputs, as_symbol(cs[-1], inputs.type.dtype)
+    h, last, outputs = _results(hs, mask, return_sequences, inputs.type.dtype)
+    return last, outputs, [h, as_symbol(cs[-1], inputs.type.dtype)]
 
 
 def lstm(
@@ -225,7 +218,7 @@ def lstm(
         NotImplementedError: Keras is to take the general loop.
     """
     _check_fused(activation, recurrent_activation, mask, return_sequences)
-    last, outputs, c = _lstm(
+    return _lstm(
         inputs,
         initial_state_h,
         initial_state_c,
@@ -236,7 +229,6 @@ def lstm(
         return_sequences,
         go_backwards,
     )
-    return last, outputs, [last, c]
 
 
 @op
@@ -249,7 +241,8 @@ def _gru(inputs, h, mask, kernel, recurrent_kernel, bias, return_sequences, go_b
     bias = as_symbol(bias, dtype)
     x, mask = _arrange(inner[0], mask, inner[2], bias[0], go_backwards)
     hs, *_ = recurrent.GRU(masked=bool(mask))(x, inner[1], inner[3], bias[1], *mask)
-    return _results(hs, return_sequences, inputs.type.dtype)
+    h, last, outputs = _results(hs, mask, return_sequences, inputs.type.dtype)
+    return last, outputs, [h]
 
 
 def gru(
@@ -270,7 +263,7 @@ def gru(
     _check_fused(activation, recurrent_activation, mask, return_sequences)
     if not reset_after:
         raise NotImplementedError
-    last, outputs = _gru(
+    return _gru(
         inputs,
         initial_state,
         mask,
@@ -280,7 +273,6 @@ def gru(
         return_sequences,
         go_backwards,
     )
-    return last, outputs, [last]
 
 
 def bidirectional_lstm(*args, **kwargs):

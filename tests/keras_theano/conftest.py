@@ -9,6 +9,12 @@ os.environ["KERAS_BACKEND"] = "theano"
 
 import keras_theano  # noqa: F401 - before Keras, whose choice of engine it extends
 
+# isort: split
+import pytensor
+
+# A rewriting that fails is an error here; PyTensor would print it and go on with slower nodes.
+pytensor.config.on_opt_error = "raise"
+
 _TESTDEPS = Path(__file__).resolve().parents[2] / ".testdeps"
 
 

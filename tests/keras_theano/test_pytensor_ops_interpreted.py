@@ -8,9 +8,11 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor.scan.op import Scan
+from pytensor.tensor.elemwise import Elemwise
 
 from keras_theano.pytensor_ops import interpreted
-from keras_theano.pytensor_ops.activations import Activation
+from keras_theano.pytensor_ops.activations import CURVES, Activation
 from keras_theano.pytensor_ops.conv import conv
 from keras_theano.pytensor_ops.normalization import batch_normalization, moments
 from keras_theano.pytensor_ops.pool import MaxPool, pool
@@ -269,3 +271,29 @@ def test_an_activation_writes_over_what_nobody_else_reads():
     compiled([x], Activation("relu")(x))(a)
     compiled([x], Activation("relu")(x.T))(a)
     np.testing.assert_array_equal(a, before)
+
+
+@pytest.mark.parametrize("name", ["tanh", "relu", "sigmoid", "gelu", "softplus"])
+def test_a_loop_whose_outputs_are_activations_is_rewritten_whole(name, capfd):
+    """PyTensor's scan forbids that an output of its graph is written over something else."""
+    x, kernel = pt.fmatrix(), pt.fmatrix()
+    outputs = pytensor.scan(
+        lambda row, last, kernel: Activation(name)(last @ kernel + row),
+        sequences=[x],
+        outputs_info=[pt.zeros(3, "float32")],
+        non_sequences=[kernel],
+        mode=modes.interpreter(),
+        return_updates=False,
+    )
+    function = compiled([x, kernel], [outputs, pytensor.grad(outputs.sum(), x)])
+    loops = [n.op for n in function.maker.fgraph.toposort() if isinstance(n.op, Scan)]
+    assert len(loops) == 2
+    for loop in loops:
+        assert Elemwise not in ops_of(loop.fn)  # all are `BlockwiseElemwise`
+    a, b = (RNG.normal(size=s).astype("float32") for s in ((5, 3), (3, 3)))
+    last, expected = np.zeros(3, "float32"), []
+    for row in a:
+        last = CURVES[name].value(last @ b + row)
+        expected.append(last)
+    np.testing.assert_allclose(function(a, b)[0], expected, rtol=1e-5, atol=1e-6)
+    assert capfd.readouterr().err == ""

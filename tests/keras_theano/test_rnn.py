@@ -198,7 +198,7 @@ def gradient_of_unrolled(function, x, w):
         control_flow.scan = original
 
 
-def test_zero_output_for_mask_and_last_output_before_the_first_step():
+def test_masked_steps_give_the_last_output_or_zeros():
     x = np.ones((2, 3, 1), "float32")
     mask = np.array([[0, 1, 0], [1, 1, 1]], bool)
     start = np.full((2, 1), 7, "float32")
@@ -212,7 +212,7 @@ def test_zero_output_for_mask_and_last_output_before_the_first_step():
         lambda t, **kw: compiled(lambda s: rnn(step, s, [start], mask=mask, **kw), t, unknown=None),
     ):
         outputs = call(x)[1]
-        assert np.squeeze(outputs).tolist() == [[7, 8, 8], [8, 9, 10]]
+        assert np.squeeze(outputs).tolist() == [[0, 8, 8], [8, 9, 10]]
         last, outputs, *states = call(x, zero_output_for_mask=True)
         assert np.squeeze(outputs).tolist() == [[0, 8, 0], [8, 9, 10]]
         assert np.squeeze(last).tolist() == [0, 10]
