@@ -150,8 +150,7 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
         array = np.asarray(x)
         if array.dtype.kind in "biufc" or is_bfloat16(array):
             return array if dtype is None or array.dtype == dtype else _cast_array(array, dtype)
-    # A number becomes a NumPy scalar: `+=` with a `Tensor` then gives one, as 0-d arrays do not.
-    return _cast_array(as_array(x, dtype), dtype)[()]
+    return _cast_array(as_array(x, dtype), dtype)
 
 
 def _cast_array(array, dtype):

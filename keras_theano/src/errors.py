@@ -20,6 +20,10 @@ NOT_NUMBERS = (
     "vocabulary, for example), and rows of different lengths have to be padded to one length "
     "(keras.utils.pad_sequences)."
 )
+NO_NUMPY = (
+    "A tensor inside a model has no value before the compiled graph runs, so NumPy's functions "
+    "cannot work on it: use the function of that name in keras.ops."
+)
 # Messages of PyTensor, NumPy and Keras that name nothing a learner knows -> what they mean.
 _MEANINGS = (
     (
@@ -36,12 +40,6 @@ _MEANINGS = (
     (
         r"Input dimension mismatch: \(input\[.*",
         r"\g<0>. Element by element, each axis must have the same size in all, or size 1.",
-    ),
-    (
-        r"operand 'Tensor' does not support ufuncs \(__array_ufunc__=None\)",
-        r"A tensor inside a model has no value before the compiled graph runs, so NumPy's functions "
-        r"cannot work on it: use the function of that name in keras.ops, and write `a = a + b` in "
-        r"place of `a += b` where `a` is an array.",
     ),
     (
         r"Invalid dtype: (str|bytes|object)\d*",

@@ -58,9 +58,11 @@ optdb.register("InterpretInside", _InterpretInside(), "for_the_vm", position=100
 class _NamingLoop(Loop):
     """PyTensor's loop over a function's nodes, but an error tells which node failed.
 
-    The original adds the graph's description to the message instead.
+    The original adds the graph's description to the message instead. NumPy's warnings of inf and
+    NaN stay away: they name no layer, and in mixed precision a step with inf is nothing unusual.
     """
 
+    @np.errstate(all="ignore")
     def __call__(self):
         _bring_state_home(self)
         if self.time_thunks:  # profiling
@@ -85,6 +87,7 @@ class _NamingLoop(Loop):
 class _LazyStack(Stack):
     """PyTensor's way to run a graph of which only parts may be computed (`ifelse`)."""
 
+    @np.errstate(all="ignore")
     def __call__(self, *args, **kwargs):
         _bring_state_home(self)
         return super().__call__(*args, **kwargs)
@@ -159,21 +162,28 @@ def interpreter():
         # A factor of a product costs nothing in the element-wise chain that follows it; ForTheVM
         # sees to what may be done in place; looking for a BLAS to link to makes PyTensor 2.38 warn a
         # learner that there is none; a sum into which PyTensor 2.38 has fused its argument is
-        # right in C alone; and slices of slices, merged, make the gradient of stacked recurrent
-        # cells grow without end.
+        # right in C alone; what PyTensor makes of a product with a row or column cannot do float16,
+        # of which it prints an error; and slices of slices, merged, make the gradient of stacked
+        # recurrent cells grow without end.
         exclude=[
             "local_dot22_to_dot22scalar",
             "inplace_elemwise",
             "c_blas",
             "local_careduce_fusion",
+            "local_gemm_to_gemv",
             "local_subtensor_merge_slice",
+            _FORGETS_DTYPE,
         ],
     )
     return Mode(_NamingLinker(use_cloop=False, c_thunks=False), rewrites)
 
 
+# A part of a sum becomes a sum of a part, but PyTensor forgets in which dtype, and prints an error.
+_FORGETS_DTYPE = "local_subtensor_of_reduce"
+
+
 def _numba():
-    return pytensor.compile.mode.NUMBA.including("keep_marks")
+    return pytensor.compile.mode.NUMBA.including("keep_marks").excluding(_FORGETS_DTYPE)
 
 
 # Matrix products by NumPy, whose BLAS is there: looking for another to link to takes seconds, and
@@ -182,7 +192,8 @@ _NO_BLAS = ["BlasOpt", "c_blas", "specialize_matmul_to_batched_dot"]
 
 
 def _c():
-    rewrites = RewriteDatabaseQuery(include=["fast_run", "keep_marks"], exclude=_NO_BLAS)
+    exclude = [*_NO_BLAS, _FORGETS_DTYPE]
+    rewrites = RewriteDatabaseQuery(include=["fast_run", "keep_marks"], exclude=exclude)
     return Mode(VMLinker(use_cloop=True), rewrites)
 
 

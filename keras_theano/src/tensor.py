@@ -28,7 +28,7 @@ from pytensor.ifelse import IfElse
 from pytensor.tensor import _as_tensor_variable
 
 from keras_theano.src import bfloat16
-from keras_theano.src.errors import NOT_NUMBERS, translate
+from keras_theano.src.errors import NO_NUMPY, NOT_NUMBERS, translate
 from keras_theano.src.lock import engine_lock
 from keras_theano.src.marks import mark_layer
 
@@ -42,9 +42,6 @@ class Tensor:
         dtype: Name of the dtype, such as "float32".
         ndim: Number of axes.
     """
-
-    # Makes `array * tensor` call our __rmul__ instead of NumPy's element-wise loop over objects.
-    __array_ufunc__ = None
 
     def __init__(self, symbol):
         self.symbol = symbol
@@ -95,6 +92,19 @@ class Tensor:
 
     __array__ = __float__ = __int__ = __index__ = __complex__ = _no_value
 
+    def __array_ufunc__(self, ufunc, method, *inputs, out=(), **kwargs):
+        """Compute `array * tensor` and `array += tensor`, for which NumPy turns to this.
+
+        An array cannot hold a tensor, so its name stands for a new tensor after `array += tensor`.
+        """
+        from keras_theano.src import numpy
+
+        name = _OPERATORS.get(ufunc)
+        in_place = all(array is inputs[0] for array in out)
+        if name is None or method != "__call__" or kwargs or not in_place:
+            raise TypeError(NO_NUMPY)
+        return getattr(numpy, name)(*inputs)
+
     def __getitem__(self, key):
         from keras_theano.src import core
 
@@ -104,7 +114,11 @@ class Tensor:
 
 
 def _add_operators():
-    """Give Tensor Python's operators, each the op of `keras.ops` of that name."""
+    """Give Tensor Python's operators, each the op of `keras.ops` of that name.
+
+    Returns:
+        NumPy's functions for the operators of two arrays, and the names of the ops.
+    """
 
     def binary(name):
         def forward(self, other):
@@ -159,9 +173,10 @@ def _add_operators():
     for operator, name in {"neg": "negative", "abs": "absolute", "invert": "bitwise_not"}.items():
         setattr(Tensor, f"__{operator}__", unary(name))
     Tensor.__pos__ = lambda self: self
+    return {getattr(np, name): name for name in (*arithmetic.values(), *comparisons.values())}
 
 
-_add_operators()
+_OPERATORS = _add_operators()
 
 
 @_as_tensor_variable.register(Tensor)
@@ -259,7 +274,8 @@ def as_array(x, dtype=None):
         dtype = default_dtype(x)
     if dtype is not None:
         dtype = eager_dtype(dtype)
-    array = np.asarray(x, dtype=dtype)
+    with np.errstate(over="ignore"):  # 1e6 is inf in float16
+        array = np.asarray(x, dtype=dtype)
     if array.dtype.kind not in "biufc" and not bfloat16.is_bfloat16(array):
         if array.dtype.kind in "USO":
             raise ValueError(NOT_NUMBERS.format(array.dtype.name.rstrip("0123456789")))

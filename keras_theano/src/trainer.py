@@ -79,6 +79,15 @@ def _in_turn(method):
     return one_thread
 
 
+class _Batches(EpochIterator):
+    """Keras's iterator, but a last group of fewer than `steps_per_execution` batches lacks no data."""
+
+    def catch_stop_iteration(self):
+        if self._num_batches and self._steps_seen >= self._num_batches:
+            return contextlib.suppress(StopIteration)
+        return super().catch_stop_iteration()
+
+
 def _public(method):
     """A method that users call: short tracebacks, and messages in Keras's terms."""
     return traceback_utils.filter_traceback(errors.clearly(method))
@@ -219,7 +228,7 @@ class Trainer(_BaseTrainer):
                 (x, y, sample_weight), validation_split=validation_split
             )
         self._eval_epoch_iterator = None
-        batches = EpochIterator(
+        batches = _Batches(
             x=x,
             y=y,
             sample_weight=sample_weight,
@@ -269,7 +278,7 @@ class Trainer(_BaseTrainer):
     def _validate(self, data, batch_size, steps, callbacks):
         x, y, sample_weight = data
         if self._eval_epoch_iterator is None:
-            self._eval_epoch_iterator = EpochIterator(
+            self._eval_epoch_iterator = _Batches(
                 x=x,
                 y=y,
                 sample_weight=sample_weight,
@@ -309,7 +318,7 @@ class Trainer(_BaseTrainer):
         if use_cached:
             batches = self._eval_epoch_iterator
         else:
-            batches = EpochIterator(
+            batches = _Batches(
                 x=x,
                 y=y,
                 sample_weight=sample_weight,
@@ -341,7 +350,7 @@ class Trainer(_BaseTrainer):
 
     @_public
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
-        batches = EpochIterator(
+        batches = _Batches(
             x=x,
             batch_size=batch_size,
             steps_per_epoch=steps,

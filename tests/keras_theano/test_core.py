@@ -1,5 +1,7 @@
 """Loops, branches, indexing and custom gradients on Theano: eager, compiled, with gradients."""
 
+import operator
+
 import jax
 import jax.numpy as jnp
 import keras
@@ -309,3 +311,50 @@ def test_gradients_by_finite_differences():
     places = [[0, 1], [2, 0], [0, 1], [3, 1]]
     check_gradient(lambda t, u: flow.scatter_update(t, places, u, "mul"), x, x[:, 0])
     check_gradient(lambda t, u: flow.scatter_update(t, places, u, "mul"), x * 0, x[:, 0])
+
+
+# --- Operators with an array on the left ---------------------------------------------------------
+
+LEFT = [np.full((5, 3), 2, "float32"), np.float32(2), np.array(2.0, "float32"), np.full(3, 2)]
+OPERATORS = (
+    "add sub mul truediv floordiv mod pow lt le gt ge eq ne iadd isub imul itruediv ifloordiv"
+)
+
+
+@pytest.mark.parametrize("name", [*OPERATORS.split(), "imod", "ipow"])
+@pytest.mark.parametrize("left", LEFT, ids=["array", "scalar", "no axes", "whole numbers"])
+def test_an_array_and_a_tensor(name, left):
+    function = getattr(operator, name)
+    before = left.copy()
+    value = compiled(lambda x: function(left, x), X)
+    assert_close(value, getattr(operator, name.removeprefix("i"))(left, X))
+    np.testing.assert_array_equal(left, before)  # `left += tensor` leaves the array as it was
+
+
+def test_a_matrix_product_of_an_array_and_a_tensor():
+    assert_close(compiled(lambda x: W @ x, W), W @ W)
+
+
+@pytest.mark.parametrize("start", [ops.zeros(()), ops.zeros((5, 3)), ops.array(0.0), np.zeros(3)])
+def test_a_sum_that_begins_with_an_array(start):
+    def total(x):
+        found = start
+        for _ in range(3):
+            found += x
+        return found
+
+    assert_close(compiled(total, X), 3 * X)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.exp(x),
+        lambda x: np.add.reduce(x),
+        lambda x: np.add(X, x, out=np.zeros_like(X)),
+        lambda x: np.add(X, x, where=X > 0),
+    ],
+)
+def test_other_functions_of_numpy_are_refused(call):
+    with pytest.raises(TypeError, match="keras.ops"):
+        call(Tensor(pytensor.tensor.matrix()))
