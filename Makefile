@@ -7,7 +7,7 @@ ARGS ?=
 course = @python=$$(sh tools/find-python "$(PYTHON)") && \
 	"$$python" tools/environment.py $(if $(PYTHON),--exact)
 
-.PHONY: help lab check test quick conformance lint format classic matrix bench data lock clean
+.PHONY: help lab check test quick conformance fuzz lint format classic matrix bench data lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -27,6 +27,9 @@ quick: ## style and the quick unit tests
 
 conformance: ## Keras's own tests on this engine: all, or some folders: ARGS=layers (half an hour)
 	$(course) run -m tests.conformance $(ARGS)
+
+fuzz: ## random models on this engine and on TensorFlow, compared: MINUTES=30; ARGS="--seed 1"
+	$(course) run -m tests.fuzz --minutes $(or $(MINUTES),5) $(ARGS)
 
 lint: ## style only
 	$(course) run -m ruff check .

@@ -1,0 +1,86 @@
+"""What may differ, each with its reason: TensorFlow's limits and faults, and documented ones of ours."""
+
+import json
+import re
+from dataclasses import dataclass
+
+from tests.fuzz.models import classes
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One kind of difference that is no fault.
+
+    Attributes:
+        reason: Why it is none.
+        kind: Of `compare.fault`, or None for any.
+        where: Regular expression found in where it is, and what it says.
+        layers: Names of classes, one of which is in the model, or () for any.
+        when: Function of a specification that tells whether it can act there.
+    """
+
+    reason: str
+    kind: str | None = None
+    where: str = ""
+    layers: tuple = ()
+    when: object = None
+
+    def explains(self, spec, found):
+        kind, where, description = found
+        return (
+            self.kind in (None, kind)
+            and re.search(self.where, f"{where}: {description}", re.S) is not None
+            and (not self.layers or bool(set(self.layers) & classes(spec)))
+            and (self.when is None or self.when(spec))
+        )
+
+
+def _optimizer(spec):
+    """Return the names of a specification's optimizers, a wrapper's and the inner one's."""
+    return classes((spec["train"] or {}).get("optimizer"))
+
+
+LIMITS = (
+    Limit(
+        reason="TensorFlow's processor has no such operation, or not in this dtype.",
+        kind="no error",
+        where="NotFoundError|not in the list of allowed values|Unimplemented|not yet support|only support",
+    ),
+    Limit(
+        reason="Keras mixes dtypes here, which TensorFlow refuses and this engine promotes.",
+        kind="no error",
+        where="was expected to be a (float|half|double) tensor but is a|dtype.*does not match",
+    ),
+    Limit(
+        reason="On TensorFlow, optimizers square an embedding's gradient, and take its norm, before "
+        "they add up the rows of a token that comes more than once.",
+        kind="values",
+        where="^(train|weights|optimizer)",
+        layers=("Embedding", "ReversibleEmbedding"),
+        when=lambda spec: "SGD" not in _optimizer(spec) or "clip" in json.dumps(spec["train"]),
+    ),
+    Limit(
+        reason="ScheduleFreeAdamW keeps the old momentum by its `value`, which on TensorFlow is the "
+        "variable itself, and new by the time it is read.",
+        kind="values",
+        where="^(train|weights|optimizer)",
+        when=lambda spec: "ScheduleFreeAdamW" in _optimizer(spec),
+    ),
+    Limit(
+        reason="Where no weight has a gradient, as behind a histogram, TensorFlow refuses to train; "
+        "here the gradient is 0.",
+        kind="no error",
+        where="No gradients provided for any variable",
+    ),
+    Limit(
+        reason="Keras's sparsemax on TensorFlow is no distribution: its numbers do not always "
+        "add up to 1.",
+        kind="values",
+        when=lambda spec: "sparsemax" in json.dumps(spec["nodes"]),
+    ),
+)
+
+
+def explained(spec, found):
+    """Return the limit that explains a difference, or None."""
+    return next((limit for limit in LIMITS if limit.explains(spec, found)), None)
