@@ -6,7 +6,8 @@
     keras.backend.backend()  # 'theano'
 
 The setting is the mode, which says what computes a model's functions: `set_mode(name)`, or the
-environment variable KERAS_THEANO_MODE; `mode()` tells which one is in use.
+environment variable KERAS_THEANO_MODE; `mode()` tells which one is in use, and `device()` what it
+computes on, "CPU" or "GPU".
 
 | mode | computes with | for |
 |---|---|---|
@@ -55,7 +56,7 @@ import sys
 from keras_theano import hook, setting
 from keras_theano.setting import mode, set_mode
 
-__all__ = ["Tensor", "gradients", "interpreter", "mode", "set_mode"]
+__all__ = ["Tensor", "device", "gradients", "interpreter", "mode", "set_mode"]
 
 
 def _select():
@@ -82,10 +83,11 @@ _select()
 
 def __getattr__(name):
     # Lazily, because these load Keras, and the engine must be chosen before that.
-    if name in ("gradients", "interpreter", "Tensor"):
+    if name in ("device", "gradients", "interpreter", "Tensor"):
         from keras_theano.src import modes, tensor, tracing
 
         return {
+            "device": modes.device,
             "gradients": tracing.gradients,
             "interpreter": modes.interpreter,
             "Tensor": tensor.Tensor,

@@ -106,13 +106,12 @@ def engine():
 
 
 def device():
-    """The device that does the arithmetic: `"CPU"` or `"GPU"`, as far as the engine tells."""
+    """The device that does the arithmetic: `"CPU"` or `"GPU"`, as the engine tells."""
+    # On Theano first: there, too, Keras loads TensorFlow for some of its layers.
+    if "keras_theano" in sys.modules:
+        return sys.modules["keras_theano"].device()
     if "tensorflow" in sys.modules:
         return "GPU" if sys.modules["tensorflow"].config.list_physical_devices("GPU") else "CPU"
-    # Theano reaches a GPU through JAX alone.
-    pytensor, jax = sys.modules.get("pytensor"), sys.modules.get("jax")
-    if pytensor and jax and str(pytensor.config.mode).startswith("JAX"):
-        return jax.default_backend().upper()
     return "CPU"
 
 

@@ -89,10 +89,11 @@ def single_blas():
                 put(_blas_threads)
 
 
-def split(batch, elements, function, blas=False, least=LEAST_ELEMENTS):
+def split(batch, elements, function, blas=False, least=None):
     """Call ``function(slice of samples)`` for parts that make up the batch; return the results.
 
-    `elements` measures the work, as array elements touched, and less than `least` is not split.
+    `elements` measures the work, as array elements touched, and less than `least` (LEAST_ELEMENTS,
+    unless told) is not split.
     `blas` says that `function` spends its time in matrix products: then it is only split where
     BLAS's own threads can be held back.
     """
@@ -100,7 +101,7 @@ def split(batch, elements, function, blas=False, least=LEAST_ELEMENTS):
     parts = min(workers, batch)
     if parts < 2 or (blas and _blas is None):
         return [function(slice(0, batch))]
-    if elements < least:
+    if elements < (LEAST_ELEMENTS if least is None else least):
         with single_blas() if blas else contextlib.nullcontext():
             return [function(slice(0, batch))]
     with _state:

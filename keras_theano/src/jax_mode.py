@@ -161,3 +161,9 @@ def return_state():
 def has_gpu():
     """Tell whether JAX computes on a GPU."""
     return jax.default_backend() == "gpu"
+
+
+def device():
+    """Return the kind of device on which JAX puts what a program computes with: "CPU", "GPU"."""
+    (place,) = jnp.zeros(()).devices()
+    return place.platform.upper()

@@ -143,6 +143,18 @@ def current():
     return setting.mode()
 
 
+def device():
+    """Return what models compute on: "CPU" or "GPU" ("TPU", where JAX finds one).
+
+    All modes but jax compute on the processor; in the mode jax, it is JAX's default device.
+    """
+    if current() != "jax":
+        return "CPU"
+    from keras_theano.src import jax_mode
+
+    return jax_mode.device()
+
+
 def default_mode():
     """The PyTensor mode of the graphs that PyTensor compiles. (In JAX mode these are few.)"""
     return _MODES.get(current(), interpreter)()

@@ -217,6 +217,15 @@ def test_chunks_and_threads_change_nothing(case, monkeypatch):
         np.testing.assert_allclose(c, a, atol=1e-12)
 
 
+@pytest.mark.parametrize(("least", "parts"), [(13, 1), (12, 4), (0, 4)])
+def test_threads_share_work_from_the_size_that_is_set(least, parts, monkeypatch):
+    """What the test above, and pooling's, rely on: their arrays are small."""
+    monkeypatch.setattr(_threads, "workers", 4)
+    monkeypatch.setattr(_threads, "LEAST_ELEMENTS", least)
+    pieces = _threads.split(8, 12, lambda piece: list(range(piece.start, piece.stop)))
+    assert len(pieces) == parts and sum(pieces, []) == list(range(8))
+
+
 def test_results_are_not_overwritten_by_the_next_call():
     x, kernel, settings = conv_arrays("3x3-same")
     inputs = [unknown(x), unknown(kernel)]
