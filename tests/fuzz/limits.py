@@ -78,6 +78,13 @@ LIMITS = (
         kind="values",
         when=lambda spec: "sparsemax" in json.dumps(spec["nodes"]),
     ),
+    Limit(
+        reason="Keras's `add` on TensorFlow takes a bias of which one axis alone is longer than 1 for "
+        "that of the second axis, as channels first have it, where the lengths happen to agree.",
+        kind="values",
+        layers=("GroupQueryAttention", "MultiHeadAttention"),
+        when=lambda spec: bool(re.search(r'(key|value|head)_dim": 1\b', json.dumps(spec["nodes"]))),
+    ),
 )
 
 
