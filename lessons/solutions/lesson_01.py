@@ -101,7 +101,7 @@ def wrong_2():
 
 def material_3(images):
     """The friend's photographs as they reach the network; what was done to them is the question."""
-    from utils.pretrained import preprocess
+    from utils.nets import preprocess
 
     return preprocess(images) / 255
 

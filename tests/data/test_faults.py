@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from utils.data import packs
-from utils.data.packs import DataError, cache_dir, fetch_full, load_arrays, pack_path
+from utils.data import downloads, packs
+from utils.data.downloads import cache_dir, fetch_full
+from utils.data.packs import DataError, load_arrays, pack_path
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 2_000_000, np.uint8).tobytes()
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -83,7 +84,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv(packs.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(downloads.CACHE_VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
@@ -192,7 +193,7 @@ def test_a_silent_server_counts_as_cut(server):
 
 def test_two_processes_fetch_a_file_once(server, cache):
     code = (
-        "import sys; from utils.data.packs import fetch_full; "
+        "import sys; from utils.data.downloads import fetch_full; "
         "print(fetch_full(sys.argv[1], sys.argv[2], pause=0.01).stat().st_size)"
     )
     server.delay.clear()  # the first request waits until both processes are under way
@@ -228,12 +229,12 @@ def test_full_disk(server, cache, monkeypatch):
         stream = open(path, mode, *args, **kwargs)  # noqa: SIM115 (closed by FullDisk)
         return FullDisk(stream) if mode in ("ab", "wb") else stream
 
-    monkeypatch.setattr(packs, "open", open_on_full_disk, raising=False)
+    monkeypatch.setattr(downloads, "open", open_on_full_disk, raising=False)
     with pytest.raises(DataError, match="No space left on device.*THINKING_IN_KERAS_CACHE"):
         fetch(server.url, SHA256)
     assert files_in(cache) <= {"set.bin.part"}
     monkeypatch.undo()
-    monkeypatch.setenv(packs.CACHE_VARIABLE, str(cache))
+    monkeypatch.setenv(downloads.CACHE_VARIABLE, str(cache))
     assert fetch(server.url, SHA256).read_bytes() == CONTENT
 
 
@@ -261,7 +262,7 @@ def test_a_checksum_must_look_like_one(server):
 
 
 def test_the_cache_is_outside_the_checkout(monkeypatch):
-    monkeypatch.delenv(packs.CACHE_VARIABLE)
+    monkeypatch.delenv(downloads.CACHE_VARIABLE)
     assert packs.COURSE_ROOT not in cache_dir().parents
 
 

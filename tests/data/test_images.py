@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from utils import data
-from utils.data import images, public
+from utils.data import full_size, images
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,7 @@ def test_full_mnist(tmp_path, monkeypatch):
     x = np.arange(6 * 28 * 28, dtype=np.uint8).reshape(6, 28, 28)
     path = tmp_path / "mnist.npz"
     np.savez(path, x_train=x, y_train=np.arange(6, dtype=np.uint8), x_test=x, y_test=x[:, 0, 0])
-    monkeypatch.setattr(public, "fetch_full", lambda *args: path)
+    monkeypatch.setattr(full_size, "fetch_full", lambda *args: path)
     train, _ = data.load_digits(full=True)
     assert (train.x == x).all() and train.y.dtype == np.int64
 
@@ -205,7 +205,7 @@ def test_full_fashion(tmp_path, monkeypatch):
             path.write_bytes(gzip.compress(b"h" * 8 + bytes(range(items))))
         return path
 
-    monkeypatch.setattr(public, "fetch_full", fake)
+    monkeypatch.setattr(full_size, "fetch_full", fake)
     train, test = data.load_fashion(full=True)
     assert train.x.shape == (6, 28, 28) and test.x.shape == (2, 28, 28)
     assert train.y.tolist() == [0, 1, 2, 3, 4, 5] and train.x[1, 0, 3] == 3
@@ -219,7 +219,7 @@ def test_cifar10(tmp_path, monkeypatch):
             member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}.bin")
             member.size = 3073 * 2
             archive.addfile(member, io.BytesIO((bytes([k]) + red) * 2))
-    monkeypatch.setattr(public, "fetch_full", lambda *args: path)
+    monkeypatch.setattr(full_size, "fetch_full", lambda *args: path)
     train, test = data.load_cifar10()
     assert train.x.shape == (10, 32, 32, 3) and test.x.shape == (2, 32, 32, 3)
     assert train.y.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4] and test.y.tolist() == [5, 5]
@@ -235,7 +235,7 @@ def test_dogs_vs_cats(tmp_path, monkeypatch):
                 Image.new("RGB", (30, 20), (shade, shade, shade)).save(picture, "PNG")
                 content = b"broken" if k < 2 else picture.getvalue()
                 archive.writestr(f"PetImages/{folder}/{k}.jpg", content)
-    monkeypatch.setattr(public, "fetch_full", lambda *args: path)
+    monkeypatch.setattr(full_size, "fetch_full", lambda *args: path)
     train, test = data.load_dogs_vs_cats(per_class=10, size=16)
     assert train.x.shape == (16, 16, 16, 3) and test.x.shape == (4, 16, 16, 3)
     assert np.bincount(train.y).tolist() == [8, 8] and np.bincount(test.y).tolist() == [2, 2]
@@ -245,7 +245,7 @@ def test_dogs_vs_cats(tmp_path, monkeypatch):
 
 
 def test_nothing_is_downloaded_by_default(monkeypatch):
-    monkeypatch.setattr(public, "fetch_full", lambda *a: pytest.fail("asked the network"))
+    monkeypatch.setattr(full_size, "fetch_full", lambda *a: pytest.fail("asked the network"))
     data.load_digits()
     data.load_fashion()
     assert images.load_photos is data.load_photos

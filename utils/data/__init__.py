@@ -1,5 +1,14 @@
 """The course's data: one `load_<pack>()` for each folder of `data/`, all offline by default."""
 
+from utils.data.downloads import cache_dir, fetch_full
+from utils.data.full_size import (
+    CIFAR10_CLASSES,
+    DOGS_VS_CATS_CLASSES,
+    Samples,
+    TrainTest,
+    load_cifar10,
+    load_dogs_vs_cats,
+)
 from utils.data.images import (
     FASHION_CLASSES,
     PHOTO_CLASSES,
@@ -16,15 +25,7 @@ from utils.data.images import (
     photo_classes,
     picture_names,
 )
-from utils.data.packs import DataError, cache_dir, fetch_full, pack_path
-from utils.data.public import (
-    CIFAR10_CLASSES,
-    DOGS_VS_CATS_CLASSES,
-    Samples,
-    TrainTest,
-    load_cifar10,
-    load_dogs_vs_cats,
-)
+from utils.data.packs import DataError, pack_path
 from utils.data.scenes import ComposedScenes, SceneComposer
 from utils.data.stories import Story, make_stories
 from utils.data.tables import load_flights, load_movies, load_ridership

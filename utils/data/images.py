@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from utils.data.full_size import TrainTest, full_fashion, full_mnist, train_test
 from utils.data.packs import DataError, load_arrays, pack_path
-from utils.data.public import TrainTest, full_fashion, full_mnist, train_test
 
 PHOTO_CLASSES = ("mammal", "bird", "fruit or vegetable", "flower")
 FASHION_CLASSES = (

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from utils.data.packs import fetch_full, load_arrays, pack_path
+from utils.data.downloads import fetch_full
+from utils.data.packs import load_arrays, pack_path
 
 _MISSING_DELAY = np.iinfo(np.int16).min  # how flights.npz marks a delay that is not known
 

@@ -17,7 +17,7 @@ import json
 import numpy as np
 from PIL import Image
 from utils import data
-from utils.pretrained import decode_predictions, preprocess, squeezenet
+from utils.nets import decode_predictions, preprocess, squeezenet
 
 network, body = squeezenet(), squeezenet(include_top=False)
 pictures = [
@@ -66,7 +66,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from utils import data
-from utils.pretrained import preprocess, squeezenet
+from utils.nets import preprocess, squeezenet
 
 photos = data.load_photos()
 body = squeezenet(include_top=False)

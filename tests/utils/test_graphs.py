@@ -1,4 +1,4 @@
-"""Pictures of graphs hold what the graph holds; code is counted as a reader would."""
+"""Pictures of graphs hold what the graph holds."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ pytensor = pytest.importorskip("pytensor")
 pt = pytest.importorskip("pytensor.tensor")
 
 from utils import figures  # noqa: E402
-from utils.code_size import code_size  # noqa: E402
 from utils.graphs import draw_graph, graph_operations  # noqa: E402
 
 
@@ -80,24 +79,3 @@ def test_too_large_a_graph_is_refused():
         total = pt.sin(total) + n
     with pytest.raises(ValueError, match="boxes; draw a part"):
         draw_graph(total)
-
-
-def by_hand(x, y):
-    """Words that do not count."""
-    z = np.maximum(x, 0)  # nor do these
-    for row in y:
-        z = z + row.sum()
-        if z.sum() > 0:
-            return z
-    return [n for n in z]
-
-
-def test_code_size_counts_statements_and_foreign_names():
-    size = code_size(by_hand)
-    assert size.statements == 6
-    assert size.names == ("maximum", "np", "sum")
-
-
-def test_code_size_needs_source():
-    with pytest.raises(TypeError):
-        code_size(len)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from utils.data.packs import fetch_full
+from utils.data.downloads import fetch_full
 
 CIFAR10_CLASSES = tuple(
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]

@@ -1,0 +1,196 @@
+"""Tests of utils/nets that `test_nets.py` runs once on each engine, in a process of its own."""
+
+import os
+
+if os.environ["COURSE_ENGINE"] == "theano":
+    import keras_theano  # noqa: F401
+else:
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from utils.nets import cut, frozen, squeezenet, taps, thawed, with_head
+
+X = np.random.default_rng(0).normal(size=(5, 8)).astype("float32")
+Y = np.random.default_rng(1).normal(size=(5, 1)).astype("float32")
+
+
+@pytest.fixture
+def net():
+    """A little network with a layer that is called twice, a skip connection and a normalization."""
+    keras.utils.set_random_seed(0)
+    twice = layers.Dense(8, "relu", name="twice")
+    x = keras.Input((8,), name="x")
+    first = twice(x)
+    normal = layers.BatchNormalization(name="normal")(twice(first))
+    joined = layers.Add(name="joined")([first, normal])
+    return keras.Model(x, layers.Dense(1, name="out")(joined), name="net")
+
+
+def sequential():
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [keras.Input((8,)), layers.Dense(6, "relu", name="a"), layers.Dense(1, name="b")]
+    )
+
+
+def computed(model, x=X):
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, model(x))
+
+
+# ---------------------------------------------------------------- taps
+
+
+def test_taps_give_what_the_layers_compute(net):
+    found = computed(taps(net, ["joined", "twice", "out"]))
+    kernel, bias = net.get_layer("twice").get_weights()
+    first = np.maximum(X @ kernel + bias, 0)
+    np.testing.assert_allclose(found["twice"], first, rtol=1e-5)
+    np.testing.assert_allclose(found["out"], computed(net), rtol=1e-6)
+    kernel, bias = net.get_layer("out").get_weights()
+    np.testing.assert_allclose(found["joined"] @ kernel + bias, found["out"], rtol=1e-4, atol=1e-6)
+
+
+def test_one_tap_is_a_dict_too_and_reaches_no_higher_than_it_must():
+    body = taps(squeezenet(weights=None), ["fire5"])
+    assert list(body.output) == ["fire5"]
+    assert body.output["fire5"].shape == (None, 27, 27, 256)
+    assert not any(layer.name.startswith("fire6") for layer in body.layers)
+
+
+def test_taps_of_a_sequential_model():
+    model = sequential()
+    found = computed(taps(model, ["a", "b"]))
+    assert found["a"].shape == (5, 6)
+    np.testing.assert_array_equal(found["b"], computed(model))
+
+
+def test_a_layer_of_two_models_is_tapped_in_the_one_that_was_given():
+    shared = layers.Dense(8, use_bias=False, name="shared")
+    x = keras.Input((8,))
+    keras.Model(x, shared(x))
+    second = keras.Model(x, shared(layers.Rescaling(10.0)(x)))
+    found = computed(taps(second, ["shared"]))["shared"]
+    np.testing.assert_allclose(found, computed(second), rtol=1e-6)
+
+
+class Subclassed(keras.Model):
+    def call(self, x):
+        return x
+
+
+@pytest.mark.parametrize(
+    "model, names, words",
+    [
+        (sequential, ["c"], "no layer 'c'. Most similar: a, b"),
+        (lambda: squeezenet(weights=None), ["fire5_expand"], "fire5_expand1x1"),
+        (sequential, [], r'taps\(model, \["conv1"\]\)'),
+        (sequential, "a", r'taps\(model, \["conv1"\]\)'),
+        (Subclassed, ["a"], "no fixed graph of layers"),
+        (lambda: keras.Sequential([layers.Dense(3)]), ["dense"], "begins with keras.Input"),
+        (lambda: with_head(sequential(), sequential()), ["c"], "Models in it .*: sequential"),
+    ],
+)
+def test_what_cannot_be_tapped(model, names, words):
+    with pytest.raises(ValueError, match=words):
+        taps(model(), names)
+
+
+# ---------------------------------------------------------------- surgery
+
+
+def test_the_two_parts_make_the_whole(net):
+    below, above = cut(net, "joined")
+    np.testing.assert_allclose(computed(above, below(X)), computed(net), rtol=1e-5)
+    # Shared, not copied: what one learns the other knows.
+    out = net.get_layer("out")
+    out.set_weights([weight + 1 for weight in out.get_weights()])
+    np.testing.assert_allclose(computed(above, below(X)), computed(net), rtol=1e-5)
+
+
+def test_cut_parts_can_be_cut_and_tapped_again():
+    whole = squeezenet(weights=None, input_shape=(67, 67, 3))
+    below, above = cut(whole, "fire5")
+    middle, top = cut(above, "fire8")
+    images = np.random.default_rng(0).normal(size=(2, 67, 67, 3)).astype("float32")
+    np.testing.assert_allclose(
+        computed(top, middle(below(images))), computed(whole, images), rtol=1e-4
+    )
+    fire7 = computed(taps(whole, ["fire7"]), images)["fire7"]
+    np.testing.assert_allclose(
+        computed(taps(above, ["fire7"]), below(images))["fire7"], fire7, 1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    "at, words", [("normal", "by another way"), ("out", "nothing above"), ("end", "no layer 'end'")]
+)
+def test_where_one_cannot_cut(net, at, words):
+    with pytest.raises(ValueError, match=words):
+        cut(net, at)
+
+
+def test_with_head():
+    body, head = sequential(), keras.Sequential([layers.Dense(3, "softmax", name="c")])
+    whole = with_head(body, head)
+    np.testing.assert_allclose(computed(whole), computed(head, body(X)), rtol=1e-6)
+    assert [weight.shape for weight in whole.weights] == [(8, 6), (6,), (6, 1), (1,), (1, 3), (3,)]
+
+
+def flags(model):
+    return {layer.name: layer.trainable for layer in model._flatten_layers()}
+
+
+def train(model, x=X, y=Y):
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.fit(x, y, epochs=2, verbose=0)
+
+
+def changed(model, action):
+    """Names of the weights that an action changes."""
+    before = [weight.numpy().copy() for weight in model.weights]
+    action()
+    return [
+        weight.path
+        for old, weight in zip(before, model.weights, strict=True)
+        if old.tobytes() != weight.numpy().tobytes()
+    ]
+
+
+def test_frozen_weights_and_moving_means_stay_to_the_bit(net):
+    whole = with_head(net, layers.Dense(1, name="new"))
+    with frozen(net):
+        assert net.trainable_weights == []
+        assert changed(whole, lambda: train(whole)) == ["new/kernel", "new/bias"]
+    assert any("moving_mean" in path for path in changed(whole, lambda: train(whole)))
+
+
+def test_flags_are_as_before_also_nested_and_after_an_error(net):
+    net.get_layer("twice").trainable = False
+    net.get_layer("out").kernel.trainable = False
+    before, weights = flags(net), [weight.trainable for weight in net.weights]
+    with pytest.raises(RuntimeError), frozen(net):
+        with frozen(net.get_layer("out"), net):
+            pass
+        assert not any(flags(net).values())
+        raise RuntimeError
+    assert flags(net) == before
+    assert [weight.trainable for weight in net.weights] == weights
+
+
+def test_thawed_layers_alone_learn(net):
+    before = flags(net)
+    with thawed(net, ["out"]):
+        assert changed(net, lambda: train(net)) == ["out/kernel", "out/bias"]
+    assert flags(net) == before
+    with frozen(net), thawed(net, ["twice", "out"]):
+        assert len(net.trainable_weights) == 4
+    assert flags(net) == before
+
+
+def test_thawing_needs_a_name_that_there_is(net):
+    with pytest.raises(ValueError, match="fire9"), thawed(net, ["fire9"]):
+        pass

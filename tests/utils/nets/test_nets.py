@@ -1,0 +1,30 @@
+"""utils/nets works on both engines. An engine is chosen once per process, so each has its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COURSE = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.parametrize("engine", ["theano", "tensorflow"])
+def test_on(engine):
+    environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
+    paths = [str(COURSE), os.environ.get("PYTHONPATH", "")]
+    environment |= {
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "COURSE_ENGINE": engine,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    tests = Path(__file__).with_name("either_engine.py")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=COURSE,
+    )
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]

@@ -1,0 +1,85 @@
+"""Taking networks apart and putting them together; weights are shared with the original, not copied."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import keras
+
+from utils.nets.taps import graph_of, output_of
+
+__all__ = ["cut", "frozen", "thawed", "with_head"]
+
+
+def cut(model: keras.Model, at: str) -> tuple[keras.Model, keras.Model]:
+    """Cut a model behind one layer: `above(below(x))` is what the model computes.
+
+    Args:
+        model: functional, or sequential and built.
+        at: name of the last layer of the lower part.
+
+    Returns:
+        `(below, above)`, which share the model's layers.
+
+    Raises:
+        ValueError: no layer of that name, nothing above it, or a connection that goes round it.
+    """
+    seam, graph = output_of(model, at), graph_of(model)
+    if seam is graph.output:
+        raise ValueError(f"{at!r} is the last layer of {model.name!r}: there is nothing above it.")
+    try:
+        above = keras.Model(seam, graph.output)
+    except ValueError as error:
+        raise ValueError(
+            f"{model.name!r} cannot be cut at {at!r}: what is above it also takes something from "
+            "below by another way. Cut where all ways meet."
+        ) from error
+    return keras.Model(graph.input, seam), above
+
+
+def with_head(body: keras.Model, head: keras.Layer) -> keras.Model:
+    """One model of a body and what comes on top of it, a layer or a model; both are shared."""
+    graph = graph_of(body)
+    return keras.Model(graph.input, head(graph.output))
+
+
+@contextmanager
+def frozen(*models: keras.Layer) -> Iterator[None]:
+    """Hold the weights of models (or layers) still: `with frozen(critic): ...`.
+
+    Inside, they have nothing to train, batch normalization works as in inference, so that its
+    means stay too, and gradients pass through to their inputs. Compile within: a compiled model
+    keeps what was trainable then. Afterwards, also after an error, each layer is as it was before.
+    """
+    with _flags_restored(models):
+        for model in models:
+            model.trainable = False
+        yield
+
+
+@contextmanager
+def thawed(model: keras.Model, names: Iterable[str]) -> Iterator[None]:
+    """Let only some layers of a model train, as for fine-tuning: `with thawed(model, ["fire9"]): ...`.
+
+    All its other layers are held as `frozen` does it; compile within.
+
+    Raises:
+        ValueError: no layer of that name.
+    """
+    layers = [model.get_layer(name) for name in names]
+    with _flags_restored([model]):
+        model.trainable = True
+        for layer in model.layers:
+            layer.trainable = layer in layers
+        yield
+
+
+@contextmanager
+def _flags_restored(models):
+    # Layers before what they contain: setting a layer's flag sets those of all within.
+    things = [thing for model in models for thing in (*model._flatten_layers(), *model.weights)]
+    flags = [thing.trainable for thing in things]
+    try:
+        yield
+    finally:
+        for thing, flag in zip(things, flags, strict=True):
+            thing.trainable = flag
