@@ -10,6 +10,8 @@ It also keeps Keras from importing TensorFlow, where that is installed, only to 
 object is one of TensorFlow's: saving a model and setting the seed do so. And it puts off what Keras
 imports for a few of its functions only, which is half of the time that `import keras` takes:
 scikit-learn, Matplotlib, requests and IPython until they are used, pandas until somebody imports it.
+
+And it lets the engine run a recurrent layer as a whole, which Keras asks for LSTM and GRU only.
 """
 
 import ast
@@ -135,6 +137,19 @@ def _spare_images(module):
     module.RandomBrightness.transform_images = transform_images
 
 
+def _fuse_cells(module):
+    """Let RNN ask the engine for one node before it loops over the steps, as LSTM and GRU do."""
+    general = module.RNN.inner_loop
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        from keras_theano.src.rnn import fused_loop
+
+        found = fused_loop(self, sequences, initial_state, mask, training)
+        return general(self, sequences, initial_state, mask, training) if found is None else found
+
+    module.RNN.inner_loop = inner_loop
+
+
 # Module -> what is done to it once it has loaded.
 _AFTERWARDS = {
     "keras.src.saving.serialization_lib": _ask_without_importing,
@@ -142,6 +157,7 @@ _AFTERWARDS = {
     "keras.src.utils.rng_utils": _ask_without_importing,
     "keras.src.utils.backend_utils": _know_theano,
     "keras.src.layers.preprocessing.image_preprocessing.random_brightness": _spare_images,
+    "keras.src.layers.rnn.rnn": _fuse_cells,
 }
 
 

@@ -1,9 +1,10 @@
-"""LSTM and GRU over a whole sequence as PyTensor Ops.
+"""SimpleRNN, LSTM and GRU over a whole sequence as PyTensor Ops.
 
 Arrays are time-major: (time, batch, features). The input's part of the gates is not computed here
 but by the caller, for all steps in one matrix product; each step then needs one product with the
 state. Forward keeps the gates for the backward pass. Gate order is Keras's: input, forget, cell,
-output for LSTM; update, reset, candidate for GRU.
+output for LSTM; update, reset, candidate for GRU. A simple RNN has no gates: its state is
+activation(x + h @ kernel).
 
 A mask (time, batch), where given, says at which steps a row takes part; elsewhere it keeps its
 state.
@@ -70,6 +71,168 @@ class _RecurrentOp(TensorOp):
                     f"{type(self).__name__} with {units} units needs {expected} values in the last "
                     f"axis of its {name}, but got {found}."
                 )
+
+
+# What a simple RNN may do to x + h @ kernel: name, which is JAX's too -> (the same in place, its slope
+# by its outcome, in the words of NumPy or of JAX).
+ACTIVATIONS = {
+    "tanh": (lambda x: np.tanh(x, out=x), lambda xp, y: 1 - y * y),
+    "sigmoid": (_sigmoid, lambda xp, y: y * (1 - y)),
+    "relu": (lambda x: np.maximum(x, 0, out=x), lambda xp, y: (y > 0).astype(y.dtype)),
+    "identity": (lambda x: None, lambda xp, y: xp.ones_like(y)),
+}
+
+
+class SimpleRNN(_RecurrentOp):
+    """Inputs: x (time, batch, units), the input's part of the next state with the bias; h (batch,
+    units); recurrent kernel (units, units); mask (time, batch) if `masked`.
+
+    Outputs the states h (time + 1, batch, units), the initial one first.
+
+    Props: `activation`, a name in `ACTIVATIONS`.
+    """
+
+    __props__ = ("activation", "masked")
+
+    def __init__(self, activation, masked=False):
+        super().__init__(masked)
+        self.activation = activation
+
+    def make_node(self, x, h, recurrent_kernel, *mask):
+        inputs = [pt.as_tensor_variable(v) for v in (x, h, recurrent_kernel, *mask)]
+        x, _, recurrent_kernel = inputs[:3]
+        self.check(x, recurrent_kernel, 1)
+        time, batch, units = x.type.shape
+        return Apply(self, inputs, [pt.TensorType(x.dtype, (_plus_one(time), batch, units))()])
+
+    def infer_shape(self, fgraph, node, shapes):
+        time, batch, units = shapes[0]
+        return [(time + 1, batch, units)]
+
+    def perform(self, node, inputs, output_storage):
+        x, h0, kernel = inputs[:3]
+        skipped = self.mask_of(inputs)
+        time, batch, units = x.shape
+        hs = np.empty((time + 1, batch, units), x.dtype)
+        hs[0] = h0
+        activate, _ = ACTIVATIONS[self.activation]
+
+        @np.errstate(over="ignore")
+        def run(rows):
+            for t in range(time):
+                h = hs[t + 1, rows]
+                np.dot(hs[t, rows], kernel, out=h)
+                h += x[t, rows]
+                activate(h)
+                if skipped is not None:
+                    np.copyto(h, hs[t, rows], where=skipped[t, rows])
+
+        split(batch, batch * units * units, run, blas=True, least=LEAST_STEP)
+        output_storage[0][0] = hs
+
+    def jax_function(self, node):
+        import jax
+        import jax.numpy as jnp
+
+        activation = getattr(jax.nn, self.activation)
+
+        def function(x, h0, kernel, *mask):
+            def step(h, inputs):
+                x, *takes_part = inputs
+                new_h = activation(x + h @ kernel)
+                for part in takes_part:
+                    new_h = jnp.where(part, new_h, h)
+                return new_h, new_h
+
+            mask = [m.astype(bool)[..., None] for m in mask]
+            _, hs = jax.lax.scan(step, h0, (x, *mask))
+            return _after(jnp, h0, hs)
+
+        return function
+
+    def connection_pattern(self, node):
+        return [[True]] * 3 + [[False]] * self.masked
+
+    def pullback(self, inputs, outputs, output_grads):
+        (grad_h,) = connected(outputs, output_grads)
+        op = SimpleRNNGrad(self.activation, self.masked)
+        return [*op(*outputs, inputs[2], grad_h, *inputs[3:]), *disconnected(self.masked)]
+
+
+class SimpleRNNGrad(_RecurrentOp):
+    """Inputs: the output of `SimpleRNN`, its kernel, the cotangent of h, its mask if any.
+    Outputs: the gradients of x, h and the recurrent kernel."""
+
+    __props__ = ("activation", "masked")
+
+    def __init__(self, activation, masked):
+        super().__init__(masked)
+        self.activation = activation
+
+    def make_node(self, hs, recurrent_kernel, grad_h, *mask):
+        time, *shape = hs.type.shape
+        shapes = [(None if time is None else time - 1, *shape), shape]
+        outputs = [pt.TensorType(hs.dtype, shape)() for shape in shapes]
+        inputs = [hs, recurrent_kernel, grad_h, *mask]
+        return Apply(self, inputs, [*outputs, recurrent_kernel.type()])
+
+    def infer_shape(self, fgraph, node, shapes):
+        time, batch, units = shapes[0]
+        return [(time - 1, batch, units), (batch, units), shapes[1]]
+
+    def perform(self, node, inputs, output_storage):
+        hs, kernel, grad_h = inputs[:3]
+        skipped = self.mask_of(inputs)
+        time, batch, units = len(hs) - 1, *hs.shape[1:]
+        grad_x = np.empty_like(hs[1:])
+        transposed = np.ascontiguousarray(kernel.T)
+        dh_0 = np.empty((batch, units), hs.dtype)
+        _, slope = ACTIVATIONS[self.activation]
+
+        def run(rows):
+            slopes = slope(np, hs[1:, rows])
+            dh = grad_h[time, rows].copy()
+            for t in range(time - 1, -1, -1):
+                dx = grad_x[t, rows]
+                np.multiply(dh, slopes[t], out=dx)
+                if skipped is None:
+                    np.dot(dx, transposed, out=dh)
+                else:
+                    np.copyto(dx, 0, where=skipped[t, rows])
+                    np.copyto(dh, np.dot(dx, transposed), where=~skipped[t, rows])
+                dh += grad_h[t, rows]
+            dh_0[rows] = dh
+
+        split(batch, batch * units * units, run, blas=True, least=LEAST_STEP)
+        grad_kernel = np.empty(kernel.shape, kernel.dtype)
+        matmul(hs[:-1].reshape(-1, units).T, grad_x.reshape(-1, units), grad_kernel)
+        for storage, value in zip(output_storage, (grad_x, dh_0, grad_kernel), strict=True):
+            storage[0] = value
+
+    def jax_function(self, node):
+        import jax
+        import jax.numpy as jnp
+
+        _, slope = ACTIVATIONS[self.activation]
+
+        def function(hs, kernel, grad_h, *mask):
+            def step(dh, inputs):
+                slopes, given, *takes_part = inputs
+                dx = dh * slopes
+                for part in takes_part:
+                    dx = jnp.where(part, dx, 0)
+                carried = dx @ kernel.T
+                for part in takes_part:
+                    carried = jnp.where(part, carried, dh)
+                return carried + given, dx
+
+            mask = [m.astype(bool)[..., None] for m in mask]
+            steps = (slope(jnp, hs[1:]), grad_h[:-1], *mask)
+            dh, grad_x = jax.lax.scan(step, grad_h[-1], steps, reverse=True)
+            units = kernel.shape[0]
+            return grad_x, dh, hs[:-1].reshape(-1, units).T @ grad_x.reshape(-1, units)
+
+        return function
 
 
 class LSTM(_RecurrentOp):

@@ -1,4 +1,4 @@
-"""Recurrent layers' loops: any cell by `scan`, LSTM and GRU as one node for the whole sequence."""
+"""Recurrent layers' loops: any cell by `scan`; SimpleRNN, LSTM and GRU as one node each."""
 
 import pytensor.tensor as pt
 from keras.src import tree
@@ -124,7 +124,7 @@ def _where(mask, x, other):
     return pt.switch(pt.expand_dims(mask, tuple(range(1, x.type.ndim))), x, other)
 
 
-# --- LSTM and GRU as one node --------------------------------------------------------------------
+# --- SimpleRNN, LSTM and GRU as one node ---------------------------------------------------------
 
 
 def cudnn_ok(activation, recurrent_activation, unroll=False, use_bias=True):
@@ -137,14 +137,73 @@ def cudnn_ok(activation, recurrent_activation, unroll=False, use_bias=True):
     )
 
 
-def _check_fused(activation, recurrent_activation, mask, return_sequences):
-    """Raise NotImplementedError, upon which Keras takes `rnn`, where one node does not serve.
+def fused_loop(layer, sequences, initial_state, mask, training):
+    """Run an RNN layer's cell as one node; `keras_theano.hook` makes Keras ask for it first.
 
-    With a mask and all outputs, whether masked outputs are zero is known to `rnn` only.
+    Keras itself asks for `lstm` and `gru` only, and does not say what masked outputs are to be.
+
+    Args:
+        layer: A `keras.layers.RNN`; the rest are the arguments of its `inner_loop`.
+
+    Returns:
+        What `rnn` returns, or None where only that serves: for other cells than Keras's own, and
+        where a cell does something in every step that the node does not know.
     """
+    from keras import layers
+
+    cell = layer.cell
+    run = {
+        layers.SimpleRNNCell: simple_rnn,
+        layers.LSTMCell: lstm,
+        layers.GRUCell: gru,
+    }.get(type(cell))
+    if (
+        run is None
+        or "call" in vars(cell)
+        or cell.recurrent_dropout
+        or cell.activity_regularizer is not None
+        or cell.compute_dtype != layer.compute_dtype
+        or not getattr(layer, "use_cudnn", True)
+        or tree.is_nested(sequences)
+        or len(sequences.shape) != 3
+    ):
+        return None
+    if training and cell.dropout:
+        kept = cell.get_dropout_mask(sequences[:, 0, :])
+        if tree.is_nested(kept):
+            return None  # one for each gate
+        sequences = sequences * _expand(kept, 1)
+    options = {"activation": cell.activation}
+    if run is not simple_rnn:
+        options["recurrent_activation"] = cell.recurrent_activation
+    if run is gru:
+        options["reset_after"] = cell.reset_after
+    try:
+        return run(
+            sequences,
+            *tree.flatten(initial_state),
+            mask[0] if tree.is_nested(mask) else mask,
+            cell.kernel,
+            cell.recurrent_kernel,
+            cell.bias,
+            **options,
+            return_sequences=layer.return_sequences,
+            go_backwards=layer.go_backwards,
+            zero_output_for_mask=layer.zero_output_for_mask,
+        )
+    except NotImplementedError:
+        return None
+
+
+def _check_gates(activation, recurrent_activation):
+    """Raise NotImplementedError, upon which `rnn` is taken, where the one node does not serve."""
     if not cudnn_ok(activation, recurrent_activation):
         raise NotImplementedError
-    if mask is not None and return_sequences:
+
+
+def _check_mask(mask, return_sequences, zero_output_for_mask):
+    """As `_check_gates`: Keras, asking for `lstm` or `gru`, leaves out the last of these."""
+    if mask is not None and return_sequences and zero_output_for_mask is None:
         raise NotImplementedError
 
 
@@ -166,16 +225,23 @@ def _arrange(inputs, mask, kernel, bias, go_backwards):
     return with_shape(gates, (time, batch, size(kernel, 1))), mask or []
 
 
-def _results(states, mask, return_sequences, dtype):
+def _results(states, mask, return_sequences, zero_output_for_mask, dtype):
     """Return the last state, last output, and outputs (batch, time, units), in the inputs' dtype.
 
-    An output is the state after that step, but zeros before the first step that counts.
+    An output is the state after that step, but zeros before the first step that counts, and at any
+    that does not where masked outputs are zero.
     """
-    state = last = states[-1]
+    outputs = states[1:] if return_sequences else states[-1:]
     if mask:
-        last = _where(mask[0].any(axis=0), state, pt.zeros_like(state))
-    outputs = states[1:].swapaxes(0, 1) if return_sequences else pt.expand_dims(last, 1)
-    return [as_symbol(value, dtype) for value in (state, last, outputs)]
+        if zero_output_for_mask:
+            given = mask[0] if return_sequences else mask[0][-1:]
+        elif return_sequences:
+            given = pt.cumsum(mask[0].astype("int64"), axis=0) > 0
+        else:
+            given = mask[0].any(axis=0, keepdims=True)
+        outputs = pt.switch(pt.expand_dims(given, 2), outputs, pt.zeros((), outputs.type.dtype))
+    found = (states[-1], outputs[-1], outputs.swapaxes(0, 1))
+    return [as_symbol(value, dtype) for value in found]
 
 
 def _compute_dtype(*values):
@@ -184,14 +250,68 @@ def _compute_dtype(*values):
 
 
 @op
-def _lstm(inputs, h, c, mask, kernel, recurrent_kernel, bias, return_sequences, go_backwards):
+def _simple_rnn(
+    inputs, h, mask, kernel, recurrent_kernel, bias, activation, go_backwards, *outputs
+):
+    inputs, kernel = as_symbol(inputs), as_symbol(kernel)
+    dtype = _compute_dtype(inputs, kernel)
+    inner = [as_symbol(v, dtype) for v in (inputs, h, kernel, recurrent_kernel)]
+    bias = None if bias is None else as_symbol(bias, dtype)
+    x, mask = _arrange(inner[0], mask, inner[2], bias, go_backwards)
+    hs = recurrent.SimpleRNN(activation, masked=bool(mask))(x, inner[1], inner[3], *mask)
+    h, last, outputs = _results(hs, mask, *outputs, inputs.type.dtype)
+    return last, outputs, [h]
+
+
+def simple_rnn(
+    inputs,
+    initial_state,
+    mask,
+    kernel,
+    recurrent_kernel,
+    bias,
+    activation,
+    return_sequences=False,
+    go_backwards=False,
+    zero_output_for_mask=False,
+):
+    """Run a simple RNN with Keras's weights; as `lstm`, with [h] for states."""
+    from keras.src import activations, ops
+
+    name = {
+        None: "identity",
+        activations.linear: "identity",
+        **{
+            getattr(where, n): n
+            for where in (activations, ops)
+            for n in ("tanh", "sigmoid", "relu")
+        },
+    }.get(activation)
+    if name is None:
+        raise NotImplementedError
+    return _simple_rnn(
+        inputs,
+        initial_state,
+        mask,
+        kernel,
+        recurrent_kernel,
+        bias,
+        name,
+        go_backwards,
+        return_sequences,
+        zero_output_for_mask,
+    )
+
+
+@op
+def _lstm(inputs, h, c, mask, kernel, recurrent_kernel, bias, go_backwards, *outputs):
     inputs, kernel = as_symbol(inputs), as_symbol(kernel)
     dtype = _compute_dtype(inputs, kernel)
     inner = [as_symbol(v, dtype) for v in (inputs, h, c, kernel, recurrent_kernel)]
     bias = None if bias is None else as_symbol(bias, dtype)
     x, mask = _arrange(inner[0], mask, inner[3], bias, go_backwards)
     hs, cs, _ = recurrent.LSTM(masked=bool(mask))(x, inner[1], inner[2], inner[4], *mask)
-    h, last, outputs = _results(hs, mask, return_sequences, inputs.type.dtype)
+    h, last, outputs = _results(hs, mask, *outputs, inputs.type.dtype)
     return last, outputs, [h, as_symbol(cs[-1], inputs.type.dtype)]
 
 
@@ -208,8 +328,12 @@ def lstm(
     return_sequences=False,
     go_backwards=False,
     unroll=False,
+    zero_output_for_mask=None,
 ):
     """Run an LSTM with Keras's weights over (batch, time, features) inputs.
+
+    Args:
+        zero_output_for_mask: As for `rnn`; None, of Keras's own calls, is not known.
 
     Returns:
         (last output, outputs (batch, time, units), [h, c]).
@@ -217,7 +341,8 @@ def lstm(
     Raises:
         NotImplementedError: Keras is to take the general loop.
     """
-    _check_fused(activation, recurrent_activation, mask, return_sequences)
+    _check_gates(activation, recurrent_activation)
+    _check_mask(mask, return_sequences, zero_output_for_mask)
     return _lstm(
         inputs,
         initial_state_h,
@@ -226,13 +351,14 @@ def lstm(
         kernel,
         recurrent_kernel,
         bias,
-        return_sequences,
         go_backwards,
+        return_sequences,
+        zero_output_for_mask,
     )
 
 
 @op
-def _gru(inputs, h, mask, kernel, recurrent_kernel, bias, return_sequences, go_backwards):
+def _gru(inputs, h, mask, kernel, recurrent_kernel, bias, go_backwards, *outputs):
     inputs, kernel = as_symbol(inputs), as_symbol(kernel)
     dtype = _compute_dtype(inputs, kernel)
     inner = [as_symbol(v, dtype) for v in (inputs, h, kernel, recurrent_kernel)]
@@ -241,7 +367,7 @@ def _gru(inputs, h, mask, kernel, recurrent_kernel, bias, return_sequences, go_b
     bias = as_symbol(bias, dtype)
     x, mask = _arrange(inner[0], mask, inner[2], bias[0], go_backwards)
     hs, *_ = recurrent.GRU(masked=bool(mask))(x, inner[1], inner[3], bias[1], *mask)
-    h, last, outputs = _results(hs, mask, return_sequences, inputs.type.dtype)
+    h, last, outputs = _results(hs, mask, *outputs, inputs.type.dtype)
     return last, outputs, [h]
 
 
@@ -258,9 +384,11 @@ def gru(
     go_backwards=False,
     unroll=False,
     reset_after=True,
+    zero_output_for_mask=None,
 ):
     """Run a GRU with Keras's weights; as `lstm`, with [h] for states."""
-    _check_fused(activation, recurrent_activation, mask, return_sequences)
+    _check_gates(activation, recurrent_activation)
+    _check_mask(mask, return_sequences, zero_output_for_mask)
     if not reset_after:
         raise NotImplementedError
     return _gru(
@@ -270,8 +398,9 @@ def gru(
         kernel,
         recurrent_kernel,
         bias,
-        return_sequences,
         go_backwards,
+        return_sequences,
+        zero_output_for_mask,
     )
 
 

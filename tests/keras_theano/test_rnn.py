@@ -5,9 +5,13 @@ import numpy as np
 import pytest
 from graph_checks import assert_close, check_gradient, compiled
 from keras import activations, layers, ops
+from pytensor.graph.traversal import ancestors
+from pytensor.scan.op import Scan
 
+from keras_theano.pytensor_ops import recurrent
 from keras_theano.src import control_flow
-from keras_theano.src.rnn import gru, lstm, rnn
+from keras_theano.src.rnn import gru, lstm, rnn, simple_rnn
+from keras_theano.src.tensor import Tensor, as_symbol
 
 RNG = np.random.default_rng(2)
 BATCH, TIME, FEATURES, UNITS = 3, 5, 2, 4
@@ -27,6 +31,7 @@ def weights(gates, bias_shape):
 
 LSTM_WEIGHTS = weights(4, (4 * UNITS,))
 GRU_WEIGHTS = weights(3, (2, 3 * UNITS))
+SIMPLE_WEIGHTS = weights(1, (UNITS,))
 
 
 def sigmoid(x):
@@ -56,6 +61,57 @@ def gru_by_hand(x, h, kernel, recurrent, bias, mask):
         h = np.where(mask[:, t, None], new, h)
         outputs.append(h)
     return np.stack(outputs, axis=1), h
+
+
+def simple_by_hand(x, h, kernel, recurrent, bias, mask, activation):
+    outputs = []
+    for t in range(x.shape[1]):
+        new = activation(x[:, t] @ kernel + h @ recurrent + bias)
+        h = np.where(mask[:, t, None], new, h)
+        outputs.append(h)
+    return np.stack(outputs, axis=1), h
+
+
+BY_HAND = {
+    "tanh": np.tanh,
+    "sigmoid": sigmoid,
+    "relu": lambda x: np.maximum(x, 0),
+    "linear": lambda x: x,
+}
+
+
+@pytest.mark.parametrize("go_backwards", [False, True])
+@pytest.mark.parametrize("masked, zeros", [(False, False), (True, False), (True, True)])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("activation", BY_HAND)
+def test_simple_rnn(activation, sequences, masked, zeros, go_backwards):
+    def function(x, h, kernel, recurrent, bias):
+        return simple_rnn(
+            x,
+            h,
+            MASK if masked else None,
+            kernel,
+            recurrent,
+            bias,
+            activations.get(activation),
+            return_sequences=sequences,
+            go_backwards=go_backwards,
+            zero_output_for_mask=zeros,
+        )
+
+    step = -1 if go_backwards else 1
+    mask = (MASK if masked else np.ones_like(MASK))[:, ::step]
+    arrays = [X, STATES[0], *SIMPLE_WEIGHTS]
+    outputs, h = simple_by_hand(X[:, ::step], *arrays[1:], mask, BY_HAND[activation])
+    given = mask if zeros else mask.cumsum(axis=1) > 0
+    outputs = np.where(given[..., None], outputs, 0)
+    expected = (outputs[:, -1], outputs if sequences else outputs[:, -1:], h)
+    assert_close(function(*arrays), expected)
+    assert_close(compiled(function, *arrays, unknown=None), expected)
+    if not masked:
+        open_time = compiled(lambda x: function(x, *arrays[1:]), X, unknown=1)
+        assert_close(open_time, expected)
+    check_gradient(function, *arrays)
 
 
 @pytest.mark.parametrize("go_backwards", [False, True])
@@ -117,6 +173,8 @@ def test_gru(masked, sequences, go_backwards):
 
 
 def test_what_one_node_cannot_do_goes_to_the_general_loop():
+    with pytest.raises(NotImplementedError):
+        simple_rnn(X, STATES[0], None, *SIMPLE_WEIGHTS, activations.softplus)
     arrays = [X, *STATES, None, *LSTM_WEIGHTS]
     with pytest.raises(NotImplementedError):
         lstm(*arrays, activations.relu, activations.sigmoid)
@@ -126,8 +184,121 @@ def test_what_one_node_cannot_do_goes_to_the_general_loop():
         gru(X, STATES[0], None, *GRU_WEIGHTS, **TANH_SIGMOID, reset_after=False)
 
 
+class OwnSimple(layers.SimpleRNNCell):
+    """Computes the same, but whoever derives a cell may change it: it runs by the general loop."""
+
+
+class OwnLSTM(layers.LSTMCell):
+    pass
+
+
+class OwnGRU(layers.GRUCell):
+    pass
+
+
+def ops_of(layer, **call):
+    """The classes of the ops in a layer's graph."""
+    inputs = Tensor(as_symbol(X.astype("float32")).type())
+    found = ancestors([as_symbol(leaf) for leaf in keras.tree.flatten(layer(inputs, **call))])
+    return {type(variable.owner.op) for variable in found if variable.owner}
+
+
+PAIRS = {
+    "simple": (layers.SimpleRNNCell, OwnSimple, recurrent.SimpleRNN),
+    "lstm": (layers.LSTMCell, OwnLSTM, recurrent.LSTM),
+    "gru": (layers.GRUCell, OwnGRU, recurrent.GRU),
+}
+# Arguments of the cell, of the layer, and whether there is a mask.
+ARGUMENTS = {
+    "plain": ({}, {}, False),
+    "no bias": ({"use_bias": False}, {"return_sequences": True}, False),
+    "backwards": ({}, {"go_backwards": True, "return_sequences": True}, False),
+    "unrolled": ({}, {"unroll": True}, False),
+    "masked, all": ({}, {"return_sequences": True}, True),
+    "masked, all, backwards": ({}, {"return_sequences": True, "go_backwards": True}, True),
+    "masked, zeros": ({}, {"zero_output_for_mask": True}, True),
+    "masked, all zeros": ({}, {"return_sequences": True, "zero_output_for_mask": True}, True),
+    "half precision": ({"dtype": "mixed_float16"}, {"dtype": "mixed_float16"}, True),
+    "float64": ({"dtype": "float64"}, {"dtype": "float64", "return_sequences": True}, True),
+}
+
+
+@pytest.mark.parametrize("arguments", ARGUMENTS)
+@pytest.mark.parametrize("kind", PAIRS)
+def test_keras_cells_run_as_one_node_and_agree_with_the_general_loop(kind, arguments):
+    cell, own, node = PAIRS[kind]
+    of_cell, of_layer, masked = ARGUMENTS[arguments]
+    call = {"mask": MASK} if masked else {}
+    fused, general = (
+        layers.RNN(c(UNITS, **of_cell), return_state=True, **of_layer) for c in (cell, own)
+    )
+    start = [state.astype("float32") for state in STATES[: 2 if kind == "lstm" else 1]]
+    results = []
+    for layer in (fused, general):
+        layer(X)
+        if layer is fused:
+            values = [0.5 * RNG.normal(size=w.shape) for w in layer.get_weights()]
+        layer.set_weights(values)
+        function = lambda x, *start: layer(x, initial_state=list(start), **call)  # noqa: B023
+        results.append(compiled(function, X.astype("float32"), *start, unknown=None))
+        inner = ops_of(layer, **call)
+        assert (node in inner) == (layer is fused)
+        assert layer is fused or of_layer.get("unroll") or Scan in inner
+        assert {a.dtype for a in results[-1]} == {np.dtype(layer.compute_dtype)}
+    half = {"rtol": 5e-3, "atol": 5e-3} if layer.compute_dtype == "float16" else {}
+    assert_close(*results, **half)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.SimpleRNN(UNITS, activation="softplus"),
+        layers.LSTM(UNITS, activation="relu"),
+        layers.LSTM(UNITS, use_cudnn=False),
+        layers.GRU(UNITS, reset_after=False),
+        layers.RNN(layers.SimpleRNNCell(UNITS, dtype="float64")),
+        layers.RNN(layers.SimpleRNNCell(UNITS, activity_regularizer="l2")),
+        layers.RNN([layers.SimpleRNNCell(UNITS), layers.SimpleRNNCell(UNITS)]),
+    ],
+    ids=lambda layer: layer.name,
+)
+def test_what_the_nodes_do_not_know_runs_by_the_general_loop(layer):
+    found = ops_of(layer, mask=MASK)
+    assert Scan in found
+    assert not found & {recurrent.SimpleRNN, recurrent.LSTM, recurrent.GRU}
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+@pytest.mark.parametrize("what", ["plain", "masked", "stateful", "dropout"])
+def test_training_agrees_with_the_general_loop(kind, what):
+    cell, own, _ = PAIRS[kind]
+    rng = np.random.default_rng(4)
+    x = rng.integers(0, 5, size=(4, 6))
+    y = rng.normal(size=(4, 6, UNITS)).astype("float32")
+    trained = []
+    for c in (cell, own):
+        model = keras.Sequential(
+            [
+                keras.Input(batch_shape=(4, 6)),
+                layers.Embedding(5, 3, mask_zero=what == "masked"),
+                layers.RNN(
+                    c(UNITS, dropout=0.5 * (what == "dropout"), seed=6),
+                    return_sequences=True,
+                    stateful=what == "stateful",
+                ),
+            ]
+        )
+        if c is cell:
+            start = [0.5 * rng.normal(size=w.shape) for w in model.get_weights()]
+        model.set_weights(start)
+        model.compile(keras.optimizers.SGD(0.5), "mse")
+        losses = [model.train_on_batch(x, y) for _ in range(3)]
+        trained.append([*losses, *model.get_weights()])
+    assert_close(*trained, rtol=1e-4)
+
+
 CELLS = {
-    "simple": lambda **kw: layers.SimpleRNN(UNITS, **kw),
+    "simple": lambda **kw: layers.RNN(OwnSimple(UNITS), **kw),
     "lstm": lambda **kw: layers.LSTM(UNITS, use_cudnn=False, **kw),
     "gru": lambda **kw: layers.GRU(UNITS, use_cudnn=False, **kw),
     "stacked": lambda **kw: layers.RNN([layers.LSTMCell(UNITS), layers.GRUCell(UNITS)], **kw),

@@ -13,6 +13,8 @@ import pytest
 CASES = [f"{kind}/{rest}" for kind in ("LSTM", "GRU") for rest in ("right/all", "holes/last")]
 CASES += ["LSTM/left/all/backwards", "GRU/holes/all/backwards", "SimpleRNN/holes/all"]
 CASES += ["Bidirectional/holes/all", "Stacked/holes/all"]
+CASES += ["SimpleRNN/holes/last", "SimpleRNN/left/all/backwards", "BidirectionalSimple/holes/all"]
+CASES += [f"SimpleRNN/right/all/{name}" for name in ("relu", "sigmoid", "linear")]
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:Layer 'flatten.*destroy the mask"),
@@ -32,6 +34,8 @@ def layer_of(kind, **options):
 
     if kind == "Bidirectional":
         return layers.Bidirectional(layers.LSTM(4, **options))
+    if kind == "BidirectionalSimple":
+        return layers.Bidirectional(layers.SimpleRNN(4, **options))
     if kind == "Stacked":
         return layers.RNN([layers.LSTMCell(3), layers.LSTMCell(4)], **options)
     return getattr(layers, kind)(4, return_state=True, **options)
@@ -41,15 +45,15 @@ def results(case):
     """Outputs, states, and weights after a step of training, as nested lists."""
     import keras
 
-    kind, mask, sequences, *backwards = case.split("/")
+    kind, mask, sequences, *more = case.split("/")
     rng = np.random.default_rng(7)
     # Masking leaves out the steps that are -9 throughout.
     steps = masks()[mask]
     x = np.where(steps[..., None], rng.normal(size=(4, 6, 5)), -9.0).astype("float32")
     inputs = keras.Input((6, 5))
     options = {"return_sequences": sequences == "all"}
-    if backwards:
-        options["go_backwards"] = True
+    for word in more:
+        options |= {"go_backwards": True} if word == "backwards" else {"activation": word}
     found = layer_of(kind, **options)(keras.layers.Masking(-9.0)(inputs))
     model = keras.Model(inputs, found)
     model.set_weights([rng.normal(size=w.shape) * 0.4 for w in model.get_weights()])
