@@ -89,7 +89,7 @@ LIMITS = (
         reason="TensorFlow is run without a graph here, so it knows the sizes of batches, and weights "
         "the losses of single outputs by them; in a graph it does not, as this engine.",
         kind="values",
-        where=r"^train/\d+/\w+_loss",
+        where=r"train/\d+/\w+_loss",
         when=lambda spec: len(spec["outputs"]) > 1 and len(set(spec["train"]["sizes"])) > 1,
     ),
     Limit(
