@@ -35,6 +35,9 @@ in 32 bits unless the model's are wider; random numbers are JAX's, so others tha
 share NumPy's; and values are not checked: an index out of range gives NaN instead of an error.
 Calls outside of a model, such as `keras.ops.add(a, b)` on arrays, run on NumPy in every mode.
 
+Gradients are Keras's on TensorFlow where a function has no single slope: of equal elements, a
+maximum over an axis gives each an equal share (see `pytensor_ops`, which has all of the rule).
+
 Graphs that are written in PyTensor itself (`pytensor.function`, `scan`, `grad`, `eval`) do not
 follow this setting: by default, PyTensor makes machine code of each, for seconds to minutes. One
 line lets it run them as they are, at once, as the mode vm runs models:

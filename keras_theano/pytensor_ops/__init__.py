@@ -5,6 +5,16 @@ do the heaviest ones' work. `interpreted` has what only the VM runs, put in by i
 
 Every function takes and returns PyTensor variables; channels come last.
 
+Gradients at kinks are those of Keras on TensorFlow:
+
+- equal elements share the gradient of a maximum, a minimum, a norm of order infinity, a global
+  pooling or a segment's extreme equally (`reductions`, `math.ScatterReduce`);
+- in a window of a pooling, and in order (`sort`, `top_k`), the first of equal elements is it;
+- of two equal arguments of `maximum` or `minimum`, the first is it.
+
+Where TensorFlow's contradict the function, such as the slope of a product with a zero in it,
+gradients are the function's: each factor's is the product of the others.
+
     from keras_theano.pytensor_ops.conv import (
         conv,                  # conv(x, kernel, strides, padding, dilation, groups)
         conv_input_gradient,   # (kernel, dy, input_sizes, ...): also the transposed convolution

@@ -9,19 +9,23 @@ from pytensor.graph.op import Op
 from pytensor.graph.replace import clone_replace
 
 
-class TensorOp(Op):
-    """An Op on dense tensors whose subclasses write their gradient as `pullback`.
+class Differentiable:
+    """What Ops, scalar ones too, derive from first that write their gradient as `pullback`.
 
     PyTensor 2.x asks an Op for `L_op`, PyTensor 3.x for `pullback` (and warns about `L_op`). The
     two have the same arguments, so the older name is supplied only where the newer is unknown.
     """
 
-    __props__ = ()
-
     if not hasattr(Op, "pullback"):
 
         def L_op(self, inputs, outputs, output_grads):
             return self.pullback(inputs, outputs, output_grads)
+
+
+class TensorOp(Differentiable, Op):
+    """An Op on dense tensors."""
+
+    __props__ = ()
 
     def jax_function(self, node):
         """Return this node's work as a JAX function of its inputs.

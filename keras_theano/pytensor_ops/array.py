@@ -9,7 +9,6 @@ from pytensor.gradient import DisconnectedType, grad_not_implemented
 from pytensor.graph.basic import Apply
 from pytensor.scalar.basic import (
     BinaryScalarOp,
-    ScalarOp,
     UnaryScalarOp,
     exp,
     same_out,
@@ -21,22 +20,23 @@ from pytensor.scalar.basic import bool as scalar_bool
 from pytensor.tensor.elemwise import Elemwise
 from scipy.sparse import csc_array
 
-from keras_theano.pytensor_ops._base import TensorOp, disconnected, size_input, static_size
+from keras_theano.pytensor_ops._base import (
+    Differentiable,
+    TensorOp,
+    disconnected,
+    size_input,
+    static_size,
+)
 
 # --- Element-wise functions -----------------------------------------------------------------------
 
 
-class _NumpyFunction:
+class _NumpyFunction(Differentiable):
     """A scalar op that is a NumPy ufunc, named in `nfunc_spec`.
 
     PyTensor's interpreter calls the ufunc on whole arrays; its JAX mode takes JAX's function of
     the same name.
     """
-
-    if not hasattr(ScalarOp, "pullback"):
-
-        def L_op(self, inputs, outputs, output_grads):
-            return self.pullback(inputs, outputs, output_grads)
 
     def impl(self, *numbers):
         return getattr(np, self.nfunc_spec[0])(*numbers)

@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 from keras.src import tree
 
-from keras_theano.pytensor_ops import linalg
+from keras_theano.pytensor_ops import linalg, reductions
 from keras_theano.src.body import rebuild
 from keras_theano.src.core import convert_to_tensor
 from keras_theano.src.missing import missing_op
@@ -178,9 +178,9 @@ def norm(x, ord=None, axis=None, keepdims=False):
 def _vector_norm(x, ord, axes, keepdims):
     size_of = pt.abs(x)
     if ord == math.inf:
-        return pt.max(size_of, axis=axes, keepdims=keepdims)
+        return reductions.max(size_of, axis=axes, keepdims=keepdims)
     if ord == -math.inf:
-        return pt.min(size_of, axis=axes, keepdims=keepdims)
+        return reductions.min(size_of, axis=axes, keepdims=keepdims)
     if ord == 0:
         return pt.sum(pt.neq(x, 0), axis=axes, keepdims=keepdims).astype(size_of.type.dtype)
     if ord == 1:
@@ -198,7 +198,7 @@ def _vector_norm(x, ord, axes, keepdims):
 def _matrix_norm(x, ord, axes, keepdims):
     if ord == "fro":
         return _vector_norm(x, 2, axes, keepdims)
-    extreme = pt.max if ord in (1, 2, math.inf) else pt.min
+    extreme = reductions.max if ord in (1, 2, math.inf) else reductions.min
     row, column = axes
     if ord in (1, -1, math.inf, -math.inf):
         along, across = (row, column) if ord in (1, -1) else (column, row)

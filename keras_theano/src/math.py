@@ -12,6 +12,7 @@ from keras_theano.pytensor_ops.math import (
     RealFourier,
     ScatterReduce,
 )
+from keras_theano.pytensor_ops.reductions import highest, lowest
 from keras_theano.src.missing import missing_op
 from keras_theano.src.shapes import canonical_axes, size, sizes, with_shape
 from keras_theano.src.tensor import as_symbol, op, promote
@@ -47,14 +48,6 @@ def _segment_reduce(data, segment_ids, num_segments, kind, identity):
     return with_shape(ScatterReduce(kind)(base, ids, data)[:-1], (count, *data.type.shape[1:]))
 
 
-def _lowest(dtype):
-    return -np.inf if np.dtype(dtype).kind == "f" else np.iinfo(dtype).min
-
-
-def _highest(dtype):
-    return np.inf if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
-
-
 @op
 def segment_sum(data, segment_ids, num_segments=None, sorted=False):
     data, ids, count = _segments(data, segment_ids, num_segments)
@@ -66,13 +59,13 @@ def segment_sum(data, segment_ids, num_segments=None, sorted=False):
 @op
 def segment_max(data, segment_ids, num_segments=None, sorted=False):
     """Maximum of each segment; -inf (for integers: their lowest value) for an empty one."""
-    return _segment_reduce(data, segment_ids, num_segments, "max", _lowest)
+    return _segment_reduce(data, segment_ids, num_segments, "max", lowest)
 
 
 @op
 def segment_min(data, segment_ids, num_segments=None, sorted=False):
     """Minimum of each segment; inf (for integers: their highest value) for an empty one."""
-    return _segment_reduce(data, segment_ids, num_segments, "min", _highest)
+    return _segment_reduce(data, segment_ids, num_segments, "min", highest)
 
 
 @op

@@ -12,7 +12,7 @@ from keras.src.backend.common.backend_utils import (
 )
 
 from keras_theano.pytensor_ops import conv as conv_ops
-from keras_theano.pytensor_ops import losses, normalization
+from keras_theano.pytensor_ops import losses, normalization, reductions
 from keras_theano.pytensor_ops.activations import Activation, Softmax
 from keras_theano.pytensor_ops.ctc import CTCBeamSearch, CTCLoss
 from keras_theano.pytensor_ops.pool import pool
@@ -271,9 +271,11 @@ def adaptive_max_pool(inputs, output_size, data_format=None):
         position = start + pt.arange(reach)[None, :]
         x = pt.moveaxis(x, axis, -1)
         windows = x[..., pt.minimum(position, x.shape[-1] - 1)]
-        # A window shorter than the longest must not count a position twice: gradients would.
         windows = pt.switch(position < stop, windows, np.asarray(-np.inf, x.type.dtype))
-        return pt.moveaxis(pt.max(windows, axis=-1), -1, axis)
+        # The gradient goes to the first of equal ones, as that of `max_pool`.
+        first = pt.argmax(windows, axis=-1, keepdims=True)
+        largest = pt.take_along_axis(windows, first, axis=-1)[..., 0]
+        return pt.moveaxis(with_shape(largest, windows.type.shape[:-1]), -1, axis)
 
     return _adaptive_pool(inputs, output_size, data_format, pool_axis)
 
@@ -636,7 +638,7 @@ def _ctc_greedy(inputs, lengths, merge_repeated, mask_index):
     outside = steps[None, :] >= lengths[:, None]
     blank = np.int32(mask_index) if isinstance(mask_index, int) else pt.cast(mask_index, "int32")
     best = pt.switch(outside, blank, best)
-    scores = pt.switch(outside, np.asarray(0, inputs.type.dtype), pt.max(inputs, axis=-1))
+    scores = pt.switch(outside, np.asarray(0, inputs.type.dtype), reductions.max(inputs, axis=-1))
     drop = pt.eq(best, blank)
     if merge_repeated:
         repeated = pt.eq(best[:, 1:], best[:, :-1])

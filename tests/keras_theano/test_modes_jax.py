@@ -27,6 +27,7 @@ from keras_theano.pytensor_ops import (
     pool,
     random,
     recurrent,
+    reductions,
 )
 from keras_theano.pytensor_ops import math as math_ops
 from keras_theano.pytensor_ops._base import TensorOp
@@ -207,6 +208,7 @@ EXAMPLES = {
             normal(2, 6, 5, 3),
         )
     ],
+    reductions.Recurrence: [(reductions.Recurrence(1), normal(2, 5, 3), normal(2, 5, 3))],
     recurrent.GRU: [
         (recurrent.GRU(), normal(4, 2, 9), normal(2, 3), normal(3, 9), normal(9)),
         (recurrent.GRU(True), normal(4, 2, 9), normal(2, 3), normal(3, 9), normal(9), MASK),

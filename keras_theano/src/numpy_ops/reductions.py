@@ -6,7 +6,9 @@ import numpy as np
 import pytensor.tensor as pt
 from keras.src.backend.common.backend_utils import canonicalize_axis
 from pytensor.graph.basic import Variable as TheanoVariable
+from pytensor.tensor.extra_ops import CumOp
 
+from keras_theano.pytensor_ops import reductions
 from keras_theano.src.numpy_ops.helpers import (
     as_axes,
     as_bool,
@@ -48,7 +50,7 @@ def prod(x, axis=None, keepdims=False, dtype=None):
     x = as_symbol(x)
     axes = as_axes(axis, x.type.ndim)
     dtype = supported_dtype(dtype) if dtype is not None else sum_dtype(x.type.dtype)
-    return keep_axes(pt.prod(pt.cast(x, dtype), axis=axes, dtype=dtype), axes, keepdims)
+    return keep_axes(reductions.Product(axes, dtype)(pt.cast(x, dtype)), axes, keepdims)
 
 
 def count_of(x, axes):
@@ -91,20 +93,23 @@ def std(x, axis=None, keepdims=False):
     return pt.sqrt(var(x, axis, keepdims))
 
 
-def _extreme(name, theano_max, x, axis, keepdims, initial):
+def _extreme(name, theano_max, worst, x, axis, keepdims, initial):
     axes = as_axes(axis, x.type.ndim)
     if initial is None and builtins.any(x.type.shape[axis] == 0 for axis in axes):
         raise ValueError(f"`{name}` of an empty tensor needs the argument `initial`.")
     if initial is None:
         result = theano_max(x, axis=axes) if axes else x
     else:
-        # One element more along the reduced axes, so that empty tensors have one as well.
+        # One element more along the reduced axes, so that empty tensors have one as well. It is not
+        # `initial` itself, which must not share the gradient of elements that equal it.
         rest = [i for i in range(x.type.ndim) if i not in axes]
         sizes = sizes_of(x)
         lead, count = [sizes[i] for i in rest], product([sizes[i] for i in axes])
         rows = pt.reshape(x.dimshuffle([*rest, *axes]), [*lead, count], ndim=len(lead) + 1)
-        extra = pt.alloc(as_symbol(initial, x.type.dtype), *lead, 1)
+        extra = pt.alloc(scalar(worst(x.type.dtype), x), *lead, 1)
         result = theano_max(pt.join(len(lead), rows, extra), axis=len(lead))
+        better = pt.maximum if name == "max" else pt.minimum
+        result = better(result, as_symbol(initial, x.type.dtype))
     return keep_axes(result, axes, keepdims)
 
 
@@ -113,7 +118,7 @@ def max(x, axis=None, keepdims=False, initial=None):
     x = as_symbol(x)
     if is_bool(x):
         return pt.cast(max(pt.cast(x, "uint8"), axis, keepdims, initial), "bool")
-    return _extreme("max", pt.max, x, axis, keepdims, initial)
+    return _extreme("max", reductions.max, reductions.lowest, x, axis, keepdims, initial)
 
 
 @op
@@ -124,10 +129,10 @@ def min(x, axis=None, keepdims=False, initial=None):
     if is_integer(x):
         # PyTensor's minimum is -max(-x), which unsigned integers and -128 of int8 do not survive.
         def theano_min(x, axis):
-            return pt.invert(pt.max(pt.invert(x), axis=axis))
+            return pt.invert(reductions.max(pt.invert(x), axis=axis))
     else:
-        theano_min = pt.min
-    return _extreme("min", theano_min, x, axis, keepdims, initial)
+        theano_min = reductions.min
+    return _extreme("min", theano_min, reductions.highest, x, axis, keepdims, initial)
 
 
 @op
@@ -185,7 +190,7 @@ def count_nonzero(x, axis=None):
     return pt.sum(x, axis=as_axes(axis, x.type.ndim), dtype="int32")
 
 
-def _cumulative(theano_op, x, axis, dtype):
+def _cumulative(op_on_axis, x, axis, dtype):
     x = as_symbol(x)
     if dtype is not None:
         x = pt.cast(x, supported_dtype(dtype))
@@ -197,17 +202,17 @@ def _cumulative(theano_op, x, axis, dtype):
     if is_integer(x):
         # NumPy adds small integers up in 64 bits, whatever type PyTensor expects.
         x = cast(x, "uint64" if dtype.startswith("uint") else "int64")
-    return cast(theano_op(x, axis=canonicalize_axis(axis, x.type.ndim)), dtype)
+    return cast(op_on_axis(canonicalize_axis(axis, x.type.ndim))(x), dtype)
 
 
 @op
 def cumsum(x, axis=None, dtype=None):
-    return _cumulative(pt.cumsum, x, axis, dtype)
+    return _cumulative(CumOp, x, axis, dtype)
 
 
 @op
 def cumprod(x, axis=None, dtype=None):
-    return _cumulative(pt.cumprod, x, axis, dtype)
+    return _cumulative(reductions.CumulativeProduct, x, axis, dtype)
 
 
 @op

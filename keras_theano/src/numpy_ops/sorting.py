@@ -7,7 +7,7 @@ import pytensor.tensor as pt
 from keras.src.backend.common import dtypes
 from keras.src.backend.common.backend_utils import canonicalize_axis
 
-from keras_theano.pytensor_ops import array
+from keras_theano.pytensor_ops import array, reductions
 from keras_theano.src.numpy_ops.creation import linspace
 from keras_theano.src.numpy_ops.helpers import (
     as_axes,
@@ -243,7 +243,7 @@ def histogram(x, bins=10, range=None):
         raise ValueError(f"`bins` has to be a positive int. Received: bins={bins}")
     flat = pt.flatten(as_float(x))
     if range is None or not builtins.any(range):
-        low, high = pt.min(flat), pt.max(flat)
+        low, high = reductions.min(flat), reductions.max(flat)
     else:
         low, high = (as_symbol(end, flat.type.dtype) for end in range)
     one = pt.eq(low, high)
