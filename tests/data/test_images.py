@@ -69,7 +69,7 @@ def test_photos(photos):
 
 def test_photo_groups_are_not_divided(photos):
     assert_no_group_is_divided(photos.labels, photos.groups, photos.splits)
-    parts = [photos.split(name) for name in ("train", "validation", "test")]
+    parts = [photos.train, photos.validation, photos.test]
     assert sum(map(len, parts)) == len(photos)
     assert not set(parts[0].files) & set(parts[2].files)
     for part in parts:
@@ -117,8 +117,8 @@ def test_photos_are_shown_in_a_line(photos):
 def test_photo_mistakes_are_named(photos):
     with pytest.raises(ValueError, match="No photos of .'unicorn'.*mammal"):
         data.load_photos(("unicorn",))
-    with pytest.raises(ValueError, match="no split 'valid'"):
-        photos.split("valid")
+    with pytest.raises(ValueError, match="None of these 2 pictures is in the split 'test'"):
+        _ = photos.train[:2].test
 
 
 # ---------------------------------------------------------------- scenes, emoji, pictures
@@ -135,14 +135,13 @@ def test_scenes(kind, count):
     assert {"train", "validation", "test"} == set(scenes.splits)
     assert set(scenes.licences) <= {"public domain", "CC0 1.0"}
     assert all(scenes.authors) and all(scenes.sources)
-    assert len(data.load_scenes(kind, "test")) == (scenes.splits == "test").sum()
+    assert len(scenes.test.images) == len(scenes.test) == (scenes.splits == "test").sum() > 0
+    np.testing.assert_array_equal(scenes.test.images[0], scenes[scenes.splits == "test"].images[0])
 
 
 def test_scene_mistakes_are_named():
     with pytest.raises(ValueError, match="no kind 'sea'.*animal"):
         data.load_scenes("sea")
-    with pytest.raises(ValueError, match="no split 'all'"):
-        data.load_scenes("place", "all")
 
 
 def test_emoji():
@@ -150,6 +149,7 @@ def test_emoji():
     assert emoji.images.shape == (1189, 64, 64, 3) and emoji.images.dtype == np.uint8
     assert len(set(emoji.names)) == len(emoji) == 1189
     assert_no_group_is_divided(emoji.names == "", emoji.groups, emoji.splits)
+    assert len(emoji.train) + len(emoji.test) == 1189 and emoji.test.images.shape[1:] == (64, 64, 3)
     tomato = emoji.images[list(emoji.names).index("tomato")].reshape(-1, 3)
     red, green, blue = tomato[tomato.min(1) < 200].mean(0)
     assert red > 2 * green and red > 2 * blue

@@ -79,12 +79,27 @@ def test_answers_are_right_and_need_exactly_the_supporting_facts(facts, seed):
     made = make_stories(400, facts, length=(facts, 14), seed=seed)
     for story in made:
         assert answers(story.sentences, story.question) == {story.answer}
-        assert len(story.support) == facts and story.support == sorted(set(story.support))
-        support = [story.sentences[i] for i in story.support]
+        assert len(set(story.support)) == len(story.support) == facts
+        support = [story.sentences[i] for i in sorted(story.support)]
         assert answers(support, story.question, strict=False) == {story.answer}
         for missing in range(facts):
             rest = support[:missing] + support[missing + 1 :]
             assert story.answer not in answers(rest, story.question, strict=False), story
+
+
+@pytest.mark.parametrize("facts", [1, 2, 3])
+def test_each_fact_says_whom_to_look_for_in_the_next_and_the_last_holds_the_answer(facts):
+    in_another_order = 0
+    for story in make_stories(300, facts, length=(facts, 14), seed=7):
+        found = [SENTENCE.fullmatch(story.sentences[i]) for i in story.support]
+        assert found[-1]["place"] == story.answer
+        assert len({one["who"] for one in found}) == 1
+        if facts > 1:
+            assert (found[0]["taken"] or found[0]["dropped"]) in story.question
+        if facts == 3:
+            assert found[1]["place"] in story.question
+        in_another_order += story.support != sorted(story.support)
+    assert (in_another_order > 100) == (facts > 1)
 
 
 @pytest.mark.parametrize("facts", [1, 2, 3])

@@ -16,11 +16,15 @@ from utils.data import (
     Vocabulary,
     WordVectors,
     join_punctuation,
+    load_emoji,
     load_english_french,
     load_glove,
+    load_photos,
     load_pronunciations,
     load_prose,
     load_reviews,
+    photo_classes,
+    picture_names,
     separate_punctuation,
 )
 from utils.data.packs import COURSE_ROOT
@@ -164,7 +168,7 @@ def test_prose_refuses_an_unknown_text():
 
 def test_glove():
     glove = load_glove()
-    assert len(glove) == 45_057 and glove.vectors.shape == (45_057, 50)
+    assert len(glove) == 45_288 and glove.vectors.shape == (45_288, 50)
     assert glove.vectors.dtype == np.float32 and np.isfinite(glove.vectors).all()
     assert len(set(glove.words)) == len(glove)
     assert glove.words[:4] == ["the", ",", ".", "of"]
@@ -181,6 +185,37 @@ def test_glove_limit_and_missing_words():
     assert len(glove) == 100 and "the" in glove and "frog" not in glove
     with pytest.raises(KeyError, match="'Frog'"):
         glove["Frog"]
+
+
+def test_nearest_among_some_words():
+    glove = load_glove()
+    found = glove.nearest("frog", among=["toad", "bank", "frog", "toad", "lizard"])
+    assert [word for word, _ in found] == ["toad", "lizard", "bank"]
+    everywhere = dict(glove.nearest("frog", len(glove)))
+    assert len(everywhere) == len(glove) - 1
+    assert dict(found) == pytest.approx({word: everywhere[word] for word, _ in found}, abs=1e-6)
+    assert glove.nearest(glove["frog"], among=["bank", "frog"])[0][0] == "frog"
+    assert [word for word, _ in glove.nearest("frog", 1, among=["bank", "toad"])] == ["toad"]
+    assert glove.nearest("frog", among=[]) == glove.nearest("frog", among=["frog"]) == []
+    with pytest.raises(KeyError, match="'blorp'"):
+        glove.nearest("frog", among=["toad", "blorp"])
+
+
+@pytest.mark.parametrize("value", [0, np.nan, np.inf])
+def test_a_vector_that_points_nowhere_has_no_neighbours(value):
+    with pytest.raises(ValueError, match="points nowhere"):
+        load_glove(limit=10).nearest(np.full(50, value))
+
+
+def test_glove_has_the_words_of_the_courses_pictures():
+    glove, missing = load_glove(), set()
+    named = [load_photos(tuple(photo_classes()), size=8), load_emoji()]
+    for names in [*(pictures.names for pictures in named), picture_names()]:
+        missing |= {
+            w for name in names for w in re.findall(r"[^\W\d_]+", name.lower()) if w not in glove
+        }
+    assert {"giraffe", "seahorse", "daffodil", "yak", "marigold", "croissant"} <= set(glove.words)
+    assert len(missing) < 30, sorted(missing)
 
 
 def test_glove_has_the_words_of_the_course():
@@ -316,6 +351,23 @@ def test_vocabulary_by_hand():
     np.testing.assert_array_equal(vocabulary(["land whale"]), [[3, 1]])
 
 
+@pytest.mark.parametrize("standardize", ["lower_and_strip_punctuation", None])
+@pytest.mark.parametrize("max_tokens", [None, 40])
+def test_same_counts_as_text_vectorization(standardize, max_tokens):
+    import keras
+
+    texts = [*TEXTS, *load_english_french().train["english"][:200]]
+    vocabulary = Vocabulary(max_tokens, standardize, output_sequence_length=2)
+    vocabulary.adapt(texts)
+    layer = keras.layers.TextVectorization(standardize=standardize, output_mode="count")
+    layer.set_vocabulary(vocabulary.get_vocabulary()[1:])  # counts know no padding
+    new = [*TEXTS, "unseen words, unseen", *load_english_french().test["english"][:30]]
+    counts = vocabulary.counts(new)
+    assert counts.shape == (len(new), vocabulary.vocabulary_size())
+    assert counts.dtype == np.float32 and not counts[:, 0].any()
+    np.testing.assert_array_equal(counts[:, 1:], np.asarray(layer(new)))
+
+
 def test_vocabulary_of_characters_goes_there_and_back():
     text = load_prose().train[:5000]
     vocabulary = Vocabulary(standardize=None, split="character")
@@ -327,6 +379,8 @@ def test_vocabulary_refuses_misuse():
     vocabulary = Vocabulary()
     with pytest.raises(ValueError, match="call adapt"):
         vocabulary(["a"])
+    with pytest.raises(ValueError, match="call adapt"):
+        vocabulary.counts(["a"])
     with pytest.raises(TypeError, match=r"\[text\]"):
         vocabulary.adapt("one text")
     with pytest.raises(ValueError, match="twice"):

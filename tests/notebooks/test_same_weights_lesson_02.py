@@ -36,7 +36,7 @@ from utils.data import load_digits
 pytensor.config.mode = "FAST_COMPILE"
 """
 TAIL = """
-(x, y), _ = load_digits()
+x, y = load_digits().train
 x = (x.reshape(-1, 784) / 255).astype("float32")
 found = []
 for seed in range(2):

@@ -36,7 +36,7 @@ from utils.data import load_digits
 tf1 = tf.compat.v1
 pytensor.config.floatX, pytensor.config.mode = "float32", "FAST_COMPILE"
 CELLS
-(x, y), _ = load_digits()
+x, y = load_digits().train
 x, y = (x.reshape(-1, 784) / 255).astype("float32"), y.astype("int64")
 apart = {}
 for seed in [1, 2]:

@@ -1,11 +1,13 @@
-"""The course's data: one `load_<pack>()` for each folder of `data/`, all offline by default."""
+"""The course's data: one `load_<pack>()` for each folder of `data/`, all offline by default.
+
+What a loader returns has its splits as attributes: `.train`, `.validation` and `.test`, those that
+the data set has, always the same entries in each.
+"""
 
 from utils.data.downloads import cache_dir, fetch_full
 from utils.data.full_size import (
     CIFAR10_CLASSES,
     DOGS_VS_CATS_CLASSES,
-    Samples,
-    TrainTest,
     load_cifar10,
     load_dogs_vs_cats,
 )
@@ -27,6 +29,7 @@ from utils.data.images import (
 )
 from utils.data.packs import DataError, pack_path
 from utils.data.scenes import ComposedScenes, SceneComposer
+from utils.data.splits import Samples, TrainTest, TrainValidationTest
 from utils.data.stories import Story, make_stories
 from utils.data.tables import load_flights, load_movies, load_ridership
 from utils.data.text import (
@@ -55,6 +58,7 @@ __all__ = [
     "Scenes",
     "Story",
     "TrainTest",
+    "TrainValidationTest",
     "Vocabulary",
     "WordVectors",
     "cache_dir",

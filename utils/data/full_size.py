@@ -7,12 +7,13 @@ import gzip
 import io
 import tarfile
 import zipfile
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
 
 from utils.data.downloads import fetch_full
+from utils.data.splits import Samples, TrainTest
 
 CIFAR10_CLASSES = tuple(
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -28,21 +29,7 @@ _FASHION = {
 }
 
 
-class Samples(NamedTuple):
-    """Images `x` and their class numbers `y`, in the same order."""
-
-    x: np.ndarray
-    y: np.ndarray
-
-
-class TrainTest(NamedTuple):
-    """Two splits, which also unpack as `(x_train, y_train), (x_test, y_test)`."""
-
-    train: Samples
-    test: Samples
-
-
-def train_test(arrays) -> TrainTest:
+def train_test(arrays: Mapping[str, np.ndarray]) -> TrainTest:
     """The splits out of a mapping with `x_train`, `y_train`, `x_test` and `y_test`."""
     return TrainTest(
         Samples(arrays["x_train"], arrays["y_train"].astype(np.int64)),
@@ -78,8 +65,7 @@ def load_cifar10() -> TrainTest:
     """CIFAR-10: small colour photographs in the ten `CIFAR10_CLASSES`, always downloaded (170 MB).
 
     Returns:
-        `(x_train, y_train), (x_test, y_test)`: x uint8 `(n, 32, 32, 3)`; y int64 `(n,)`;
-        50,000 + 10,000 images.
+        `train` and `test`, 50,000 + 10,000 images: x uint8 `(n, 32, 32, 3)`; y int64 `(n,)`.
 
     Raises:
         DataError: the download failed.
@@ -111,8 +97,8 @@ def load_dogs_vs_cats(per_class: int = 2000, size: int = 227) -> TrainTest:
         size: side in pixels of the square that is cut from the middle and scaled.
 
     Returns:
-        `(x_train, y_train), (x_test, y_test)`: x uint8 `(n, size, size, 3)`; y int64 `(n,)`, 0
-        for a cat and 1 for a dog. Files that are no pictures are passed over.
+        `train` and `test`: x uint8 `(n, size, size, 3)`; y int64 `(n,)`, 0 for a cat and 1 for a
+        dog. Files that are no pictures are passed over.
 
     Raises:
         ValueError: `per_class` is less than 5 or more than there are.

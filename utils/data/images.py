@@ -5,14 +5,16 @@ larger public set exists, `full=True` fetches it into the user's cache instead.
 """
 
 import csv
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
-from utils.data.full_size import TrainTest, full_fashion, full_mnist, train_test
+from utils.data.full_size import full_fashion, full_mnist, train_test
 from utils.data.packs import DataError, load_arrays, pack_path
+from utils.data.splits import Divided, TrainTest
 
 PHOTO_CLASSES = ("mammal", "bird", "fruit or vegetable", "flower")
 FASHION_CLASSES = (
@@ -36,9 +38,9 @@ def load_digits(full: bool = False) -> TrainTest:
     """Handwritten digits (MNIST).
 
     Returns:
-        `(x_train, y_train), (x_test, y_test)`: x uint8 `(n, 28, 28)`, white (255) on black; y
-        int64 `(n,)`, 0 to 9. 4,000 + 1,000 images, as many of each digit; with `full=True`
-        MNIST's own 60,000 + 10,000 (11 MB to download).
+        `train` and `test`: x uint8 `(n, 28, 28)`, white (255) on black; y int64 `(n,)`, 0 to 9.
+        4,000 + 1,000 images, as many of each digit; with `full=True` MNIST's own 60,000 + 10,000
+        (11 MB to download).
 
     Raises:
         DataError: the pack is missing or damaged, or the download failed.
@@ -50,9 +52,9 @@ def load_fashion(full: bool = False) -> TrainTest:
     """Clothes and shoes (Fashion-MNIST); the classes are `FASHION_CLASSES`.
 
     Returns:
-        `(x_train, y_train), (x_test, y_test)`: x uint8 `(n, 28, 28)`, bright on black; y int64
-        `(n,)`, 0 to 9. 20,000 + 4,000 images, as many of each class; with `full=True`
-        Fashion-MNIST's own 60,000 + 10,000 (31 MB to download).
+        `train` and `test`: x uint8 `(n, 28, 28)`, bright on black; y int64 `(n,)`, 0 to 9.
+        20,000 + 4,000 images, as many of each class; with `full=True` Fashion-MNIST's own 60,000 +
+        10,000 (31 MB to download).
 
     Raises:
         DataError: the pack is missing or damaged, or the download failed.
@@ -64,10 +66,11 @@ def load_fashion(full: bool = False) -> TrainTest:
 
 
 @dataclass(frozen=True)
-class Photos:
+class Photos(Divided):
     """Cut-out photographs, in the order of the pack's index.
 
     Attributes:
+        train, validation, test: the `Photos` of one split; `photos[mask]` picks others.
         rgba: uint8 `(n, size, size, 4)`: red, green, blue and the mask (0 clear, 255 solid).
         labels: int64 `(n,)`, an index into `class_names`.
         class_names: the classes, in the order asked for.
@@ -86,33 +89,17 @@ class Photos:
     splits: np.ndarray
     files: np.ndarray
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
     def __repr__(self) -> str:
         counts = np.bincount(self.labels, minlength=len(self.class_names))
         kinds = ", ".join(f"{n} {name}" for n, name in zip(counts, self.class_names, strict=True))
         return f"<{len(self)} photos: {kinds}>"
-
-    def __getitem__(self, chosen) -> "Photos":
-        """The pictures that a mask, a slice or an array of positions picks."""
-        if isinstance(chosen, (int, np.integer)):
-            chosen = [chosen]
-        parts = ("rgba", "labels", "names", "groups", "splits", "files")
-        return replace(self, **{part: getattr(self, part)[chosen] for part in parts})
-
-    def split(self, name: str) -> "Photos":
-        """The pictures of one split: "train", "validation" or "test"."""
-        if name not in ("train", "validation", "test"):
-            raise ValueError(f'There is no split {name!r}: use "train", "validation" or "test".')
-        return self[self.splits == name]
 
     @property
     def images(self) -> np.ndarray:
         """The pictures on white: uint8 `(n, size, size, 3)`."""
         return self.on((255, 255, 255))
 
-    def on(self, background) -> np.ndarray:
+    def on(self, background: npt.ArrayLike) -> np.ndarray:
         """The pictures on another background.
 
         Args:
@@ -191,10 +178,11 @@ def _centred(picture: Image.Image, size: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Scenes:
+class Scenes(Divided):
     """Photographs of places, animals or things, of various sizes.
 
     Attributes:
+        train, validation, test: the `Scenes` of one split; `scenes[mask]` picks others.
         images: the pictures, each uint8 `(height, width, 3)`, long side at most 512.
         names, classes, groups, splits, authors, licences, sources: str `(n,)` each. A place has
             the class "place" and a thing "thing"; an animal's class is as in the photos pack.
@@ -209,28 +197,24 @@ class Scenes:
     licences: np.ndarray
     sources: np.ndarray
 
-    def __len__(self) -> int:
-        return len(self.images)
 
-
-def load_scenes(kind: str = "place", split: str | None = None) -> Scenes:
+def load_scenes(kind: str = "place") -> Scenes:
     """Photographs, public domain or CC0, with author and source of each.
+
+    Photographs of one place are never in two splits.
 
     Args:
         kind: "place" (monuments and landscapes), "animal" (where it lives) or "thing".
-        split: "train", "validation" or "test"; None for all. Photographs of one place are never
-            in two splits.
 
     Raises:
-        ValueError: there is no such kind or split.
+        ValueError: there is no such kind.
         DataError: the pack is missing or damaged.
     """
     rows = _rows("scenes", "scenes.csv")
-    for value, column in ((kind, "kind"), (split, "split")):
-        known = sorted({row[column] for row in rows})
-        if value is not None and value not in known:
-            raise ValueError(f"There is no {column} {value!r} of scenes: use one of {known}.")
-    rows = [row for row in rows if row["kind"] == kind and split in (None, row["split"])]
+    known = sorted({row["kind"] for row in rows})
+    if kind not in known:
+        raise ValueError(f"There is no kind {kind!r} of scenes: use one of {known}.")
+    rows = [row for row in rows if row["kind"] == kind]
     column = lambda name: np.array([row[name] for row in rows])
     return Scenes(
         images=[open_image(pack_path("scenes", row["file"])) for row in rows],
@@ -245,10 +229,11 @@ def load_scenes(kind: str = "place", split: str | None = None) -> Scenes:
 
 
 @dataclass(frozen=True)
-class Emoji:
+class Emoji(Divided):
     """Small pictures with a name.
 
     Attributes:
+        train, test: the `Emoji` of one split; `emoji[mask]` picks others.
         images: uint8 `(n, 64, 64, 3)`, on white.
         names: str `(n,)`, Unicode's name in lower case, such as "slice of pizza".
         characters: str `(n,)`, the character itself.
@@ -261,9 +246,6 @@ class Emoji:
     characters: np.ndarray
     groups: np.ndarray
     splits: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.names)
 
 
 def load_emoji() -> Emoji:

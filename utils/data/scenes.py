@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from utils.data.images import PHOTO_CLASSES, Photos, load_photos, load_scenes
+from utils.data.splits import SPLITS
 
 _SHADOW = 0.45  # how much darker the ground gets under an object
 _VISIBLE = 0.35  # share of an object that must stay uncovered
@@ -88,11 +89,13 @@ class SceneComposer:
             raise ValueError(f"scale must be two shares from 0 to 1, in order, not {scale}")
         if size < 16:
             raise ValueError(f"size must be at least 16 pixels, not {size}")
+        if split not in SPLITS:
+            raise ValueError(f"There is no split {split!r}: use one of {', '.join(SPLITS)}.")
         self.split, self.size, self.objects, self.scale = split, size, objects, scale
         self.rotation, self.overlap, self.shadow = rotation, overlap, shadow
         # Twice the size needed, so that an object is scaled down, never up, when it is turned.
-        self.photos: Photos = load_photos(tuple(classes), size=min(227, 2 * size)).split(split)
-        self.places = load_scenes("place", split)
+        self.photos: Photos = getattr(load_photos(tuple(classes), min(227, 2 * size)), split)
+        self.places = getattr(load_scenes("place"), split)
         self.class_names = self.photos.class_names
         self._cut_outs = [_cropped(rgba) for rgba in self.photos.rgba]
         # At most twice as large as a scene: enough to choose a part, quick to cut from.

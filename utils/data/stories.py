@@ -27,17 +27,20 @@ Rules of the world:
 3. An object carried goes wherever its carrier goes.
 4. `went back` is said only of a place where that person has been before.
 
-What supports an answer:
+What supports an answer, in the order in which one reasons (that of time may be another one):
 
 1. the person's last move;
-2. if the object is carried, its last taking and its carrier's last move; if it was put down, its
-   last putting down and the last move before by the one who put it down;
-3. the taking by the one who carried the object into the place asked about, that move, and that
-   person's move to the place before.
+2. if the object is carried, its last taking, and then its carrier's last move; if it was put down,
+   its last putting down, and then the last move before by the one who put it down;
+3. the taking by the one who carried the object into the place asked about, then that move, and then
+   that person's move to the place before.
+
+So each fact says whom or what to look for next, and the last one holds the answer.
 """
 
 import random
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 PEOPLE = ("Ada", "Emil", "Grace", "Ivan", "Noor", "Sofia")
@@ -55,7 +58,8 @@ class Story(NamedTuple):
         sentences: the story, one str a sentence, in order of time.
         question: the question, asked after the last sentence.
         answer: one word, in lower case.
-        support: indices into `sentences` of the facts that give the answer, ascending.
+        support: indices into `sentences` of the facts that give the answer, in the order of
+            reasoning, so that the last one names the answer; `sorted(support)` is that of time.
     """
 
     sentences: list[str]
@@ -138,7 +142,7 @@ class _World:
     carrier: dict[str, str] = field(default_factory=dict)  # of each carried object
     lies: dict[str, str] = field(default_factory=dict)  # place of each object put down
     handled: dict[str, list] = field(default_factory=dict)  # (index, took?, person) of each object
-    # (place, support) of each object, one entry for each place it is known to have been in
+    # (place, taking, move there) of each object, one entry for each place it is known to have been in
     trail: dict[str, list] = field(default_factory=dict)
 
     def possible(self, people, places, objects) -> list[tuple[str, str, str]]:
@@ -163,7 +167,7 @@ class _World:
             self.carrier[what] = person
             self.lies.pop(what, None)
             self.handled.setdefault(what, []).append((index, True, person))
-            self._follow(what, self.place[person], {index, self.moves[person][-1][0]})
+            self._follow(what, self.place[person], index, self.moves[person][-1][0])
         else:
             del self.carrier[what]
             self.lies[what] = self.place[person]
@@ -175,13 +179,12 @@ class _World:
         self.moves.setdefault(person, []).append((index, place))
         for thing, carrier in self.carrier.items():
             if carrier == person:
-                taken = self.handled[thing][-1][0]
-                self._follow(thing, place, {taken, index})
+                self._follow(thing, place, self.handled[thing][-1][0], index)
 
-    def _follow(self, thing, place, support):
+    def _follow(self, thing, place, taken, moved):
         trail = self.trail.setdefault(thing, [])
         if not trail or trail[-1][0] != place:
-            trail.append((place, support))
+            trail.append((place, taken, moved))
 
 
 def _where_is_person(rng, world, people, objects):
@@ -189,7 +192,7 @@ def _where_is_person(rng, world, people, objects):
     if not known:
         return None
     person = _pick(rng, known)
-    return f"Where is {person}?", world.place[person], {world.moves[person][-1][0]}
+    return f"Where is {person}?", world.place[person], [world.moves[person][-1][0]]
 
 
 def _where_is_object(rng, world, people, objects):
@@ -200,18 +203,18 @@ def _where_is_object(rng, world, people, objects):
     handled, took, person = world.handled[thing][-1]
     # A carried object is where its carrier went last; one put down, where that person then was.
     moves = [(i, place) for i, place in world.moves[person] if took or i < handled]
-    return f"Where is the {thing}?", moves[-1][1], {handled, moves[-1][0]}
+    return f"Where is the {thing}?", moves[-1][1], [handled, moves[-1][0]]
 
 
 def _where_was_object(rng, world, people, objects):
     choices = []
     for thing in objects:
         trail = world.trail.get(thing, [])
-        for (before, first), (place, second) in zip(trail, trail[1:], strict=False):
+        for (before, taken, moved_before), (place, *then) in pairwise(trail):
             # Asked only where there is one answer, and three sentences that give it.
-            once = [stop for stop, _ in trail].count(place) == 1
-            if once and len(first | second) == 3:
-                choices.append((thing, before, place, first | second))
+            once = [stop for stop, _, _ in trail].count(place) == 1
+            if once and then[0] == taken:
+                choices.append((thing, before, place, [*then, moved_before]))
     if not choices:
         return None
     thing, before, place, support = _pick(rng, choices)
@@ -237,7 +240,7 @@ def _story(rng, facts, length, people, places, objects) -> Story | None:
     if asked is None:
         return None
     question, answer, support = asked
-    return Story(sentences, question, answer, sorted(support))
+    return Story(sentences, question, answer, support)
 
 
 _OFTEN = 5 * ["moved"] + 3 * ["took"] + 2 * ["left"]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from utils.data.downloads import fetch_full
 from utils.data.packs import load_arrays, pack_path
+from utils.data.splits import TrainValidationTest
 
 _MISSING_DELAY = np.iinfo(np.int16).min  # how flights.npz marks a delay that is not known
 
@@ -199,15 +200,7 @@ def load_flights() -> Flights:
 # ---------------------------------------------------------------- passengers by day
 
 
-class Ridership(NamedTuple):
-    """Passengers by day in three splits. Columns: see `load_ridership`."""
-
-    train: pd.DataFrame
-    validation: pd.DataFrame
-    test: pd.DataFrame
-
-
-def load_ridership() -> Ridership:
+def load_ridership() -> TrainValidationTest:
     """Passengers entering the L station Clark/Lake in Chicago, by day, without a gap.
 
     Split by time: 22 January 2001 to 2013 for training (4,727 days), 2014 for validation (365),
@@ -226,4 +219,4 @@ def load_ridership() -> Ridership:
         DataError: the pack is missing or damaged.
     """
     days = read_table("ridership", "days.csv.gz", parse_dates=["date"], index_col="date")
-    return Ridership(days.loc[:"2013"], days.loc["2014":"2014"], days.loc["2015":])
+    return TrainValidationTest(days.loc[:"2013"], days.loc["2014":"2014"], days.loc["2015":])

@@ -14,26 +14,13 @@ import numpy as np
 import pandas as pd
 
 from utils.data.packs import DataError, load_arrays, pack_path
+from utils.data.splits import Samples, TrainTest, TrainValidationTest
 from utils.data.tables import read_table
 
 # ---------------------------------------------------------------- reviews
 
 
-class Texts(NamedTuple):
-    """Texts `x` and what is to be learnt from them, `y`, in the same order."""
-
-    x: np.ndarray
-    y: np.ndarray
-
-
-class Reviews(NamedTuple):
-    """Two splits, which also unpack as `(x_train, y_train), (x_test, y_test)`."""
-
-    train: Texts
-    test: Texts
-
-
-def load_reviews(target: str = "label", full: bool = False) -> Reviews:
+def load_reviews(target: str = "label", full: bool = False) -> TrainTest:
     """Sentences from film reviews and whether they are favourable.
 
     Args:
@@ -44,8 +31,8 @@ def load_reviews(target: str = "label", full: bool = False) -> Reviews:
             Imports Keras, so choose its engine before.
 
     Returns:
-        `(x_train, y_train), (x_test, y_test)`, 8,453 + 2,113 sentences in random order: x object
-        array `(n,)` of str; y int64 `(n,)` of 0 and 1, or float32 `(n,)` from -4 to 4.
+        `train` and `test`, 8,453 + 2,113 sentences in random order: x object array `(n,)` of str;
+        y int64 `(n,)` of 0 and 1, or float32 `(n,)` from -4 to 4.
 
     Raises:
         ValueError: another target, or ratings of the full set, which has none.
@@ -58,11 +45,13 @@ def load_reviews(target: str = "label", full: bool = False) -> Reviews:
             raise ValueError('the full set has no ratings: ask for target="label"')
         return _imdb()
     dtype = {"label": np.int64, "rating": np.float32}[target]
-    parts = (read_table("reviews", f"{name}.csv.gz") for name in Reviews._fields)
-    return Reviews(*(Texts(p["text"].to_numpy(object), p[target].to_numpy(dtype)) for p in parts))
+    parts = (read_table("reviews", f"{name}.csv.gz") for name in TrainTest._fields)
+    return TrainTest(
+        *(Samples(p["text"].to_numpy(object), p[target].to_numpy(dtype)) for p in parts)
+    )
 
 
-def _imdb() -> Reviews:
+def _imdb() -> TrainTest:
     from keras.datasets import imdb
 
     try:
@@ -78,8 +67,8 @@ def _imdb() -> Reviews:
     for sequences, labels in parts:
         x = np.empty(len(sequences), dtype=object)
         x[:] = [" ".join(words[i] for i in sequence) for sequence in sequences]
-        splits.append(Texts(x, labels.astype(np.int64)))
-    return Reviews(*splits)
+        splits.append(Samples(x, labels.astype(np.int64)))
+    return TrainTest(*splits)
 
 
 # ---------------------------------------------------------------- prose
@@ -146,8 +135,11 @@ class WordVectors:
         return word in self._row
 
     def __getitem__(self, word: str) -> np.ndarray:
+        return self.vectors[self._number(word)]
+
+    def _number(self, word):
         try:
-            return self.vectors[self._row[word]]
+            return self._row[word]
         except KeyError:
             raise KeyError(f"there is no vector for {word!r} (words are in lower case)") from None
 
@@ -166,29 +158,45 @@ class WordVectors:
                 found[number] = self.vectors[self._row[word]]
         return found
 
-    def nearest(self, what: str | np.ndarray, count: int = 10) -> list[tuple[str, float]]:
+    def nearest(
+        self, what: str | np.ndarray, count: int = 10, among: Iterable[str] | None = None
+    ) -> list[tuple[str, float]]:
         """Words whose vectors point most nearly the same way.
 
         Args:
             what: a word (left out of the answer) or a vector `(dimensions,)`.
             count: how many words to give.
+            among: the words to choose from; default: all.
 
         Returns:
             `(word, cosine)` pairs, nearest first.
+
+        Raises:
+            KeyError: a word without a vector.
+            ValueError: a vector of zeros, which points nowhere, or one that is not a number.
         """
         vector = self[what] if isinstance(what, str) else np.asarray(what, np.float32)
-        lengths = np.linalg.norm(self.vectors, axis=1) * np.linalg.norm(vector)
-        cosine = self.vectors @ vector / np.maximum(lengths, 1e-12)
-        if isinstance(what, str):
-            cosine[self._row[what]] = -np.inf
-        return [(self.words[i], float(cosine[i])) for i in np.argsort(-cosine)[:count]]
+        length = np.linalg.norm(vector)
+        if not 0 < length < np.inf:
+            raise ValueError(
+                f"A vector of length {length} points nowhere, so nothing is near it. Is it the mean "
+                "of no words, or the row of `matrix` for a word without a vector?"
+            )
+        words = self.words if among is None else list(dict.fromkeys(among))
+        vectors = self.vectors if among is None else self.vectors[[*map(self._number, words)], :]
+        lengths = np.linalg.norm(vectors, axis=1) * length
+        cosine = vectors @ vector / np.maximum(lengths, 1e-12)
+        if isinstance(what, str) and what in words:
+            cosine[words.index(what)] = -np.inf
+            count = min(count, len(words) - 1)
+        return [(words[i], float(cosine[i])) for i in np.argsort(-cosine)[:count]]
 
 
 def load_glove(limit: int | None = None) -> WordVectors:
     """GloVe word vectors of 50 dimensions, learnt from Wikipedia and newspapers (2014).
 
-    The 40,000 commonest words and signs, and 5,057 rarer ones that the course's reviews and
-    picture classes hold. Stored in half precision, which moves no component by more than 0.002.
+    The 40,000 commonest words and signs, and 5,288 rarer ones that the course's reviews, classes and
+    names of pictures hold. Stored in half precision, which moves no component by more than 0.002.
 
     Args:
         limit: only the so many commonest.
@@ -242,15 +250,7 @@ def _parts(table: pd.DataFrame, names: Iterable[str]) -> Iterable[pd.DataFrame]:
 # ---------------------------------------------------------------- sentence pairs
 
 
-class SentencePairs(NamedTuple):
-    """English sentences and their French translations in three splits."""
-
-    train: pd.DataFrame
-    validation: pd.DataFrame
-    test: pd.DataFrame
-
-
-def load_english_french(source: str | None = None) -> SentencePairs:
+def load_english_french(source: str | None = None) -> TrainValidationTest:
     """14,382 English sentences of 3 to 20 words with their French translations.
 
     Args:
@@ -276,7 +276,7 @@ def load_english_french(source: str | None = None) -> SentencePairs:
     ]
     table = pd.concat(tables, ignore_index=True)
     table = table.iloc[np.random.default_rng(0).permutation(len(table))]
-    return SentencePairs(*_parts(table, SentencePairs._fields))
+    return TrainValidationTest(*_parts(table, TrainValidationTest._fields))
 
 
 # ---------------------------------------------------------------- words to numbers
@@ -387,6 +387,20 @@ class Vocabulary:
         for row, line in zip(numbers, rows, strict=True):
             row[: len(line)] = line[:length]
         return numbers
+
+    def counts(self, texts: Iterable[str]) -> np.ndarray:
+        """How often each text has each word: float32 `(len(texts), vocabulary_size())`.
+
+        Column k counts the word of number k, column 1 all unknown ones; column 0 stays 0. Every
+        word counts, whatever `output_sequence_length` is.
+        """
+        self._check_adapted()
+        texts = list(_several(texts))
+        table = np.zeros((len(texts), len(self._words)), np.float32)
+        for row, text in zip(table, texts, strict=True):
+            for word, count in Counter(self.tokens(text)).items():
+                row[self._number.get(word, 1)] += count
+        return table
 
     def decode(self, numbers: Iterable[int]) -> str:
         """The text of one row of numbers, without the padding."""
