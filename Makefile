@@ -7,7 +7,7 @@ ARGS ?=
 course = @python=$$(sh tools/find-python "$(PYTHON)") && \
 	"$$python" tools/environment.py $(if $(PYTHON),--exact)
 
-.PHONY: help lab check test quick conformance fuzz lint format classic matrix bench data lock clean
+.PHONY: help lab check test quick lesson conformance fuzz lint format classic matrix bench data lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -22,8 +22,11 @@ test: ## everything CI runs: style, unit tests, part of Keras's own, all noteboo
 check: ## build the environment if needed, and try everything the lessons import
 	$(course) check
 
-quick: ## style and the quick unit tests
-	$(course) quick
+quick: ## style and the quick unit tests, or some: ARGS="tests/keras_theano/test_nn.py -k conv"
+	$(course) quick $(ARGS)
+
+lesson: ## for authors: run one lesson anew, check it, test it, and draw its pages: LESSON=08
+	$(course) run tools/notebook.py all $(LESSON)
 
 conformance: ## Keras's own tests on this engine: all, or some folders: ARGS=layers (half an hour)
 	$(course) run -m tests.conformance $(ARGS)

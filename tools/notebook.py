@@ -5,9 +5,10 @@
     python tools/notebook.py run      lessons/part1/01-recognise.ipynb   # fresh kernel, then tidy, then check
     python tools/notebook.py check    lessons/part1/01-recognise.ipynb
     python tools/notebook.py render   lessons/part1/01-recognise.ipynb   # -> build/.../*.png, to look at
+    python tools/notebook.py all      01                                 # run, check, test, render
     python tools/notebook.py headlines                                   # -> the tables in lessons/README.md
 
-The notebook is what is kept; the script under `build/` is a handy form to write in. Cells keep
+A lesson's number does for its path. `render --dark --width 700` draws it as others see it. The notebook is what is kept; the script under `build/` is a handy form to write in. Cells keep
 their ids from one build to the next, so that a re-run lesson shows few differences.
 """
 
@@ -25,7 +26,7 @@ import nbformat
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file, from anywhere
 
-from tools import browser, hygiene  # noqa: E402
+from tools import browser, hygiene, run_tests  # noqa: E402
 from utils.lesson import read_checkpoints  # noqa: E402
 
 LESSONS = ROOT / "lessons"
@@ -39,6 +40,10 @@ SAY_HEIGHT = (
     "<script>addEventListener('load', () => document.body.setAttribute("
     f"'{HEIGHT}', document.documentElement.scrollHeight))</script>"
 )
+# Code, in which a dollar is a dollar; a formula on lines of its own; a formula within a line.
+FORMULA = re.compile(
+    r"(```.*?```|`[^`\n]+`)|\$\$(.+?)\$\$|(?<![\\\w])\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)", re.S
+)
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -46,6 +51,20 @@ def lessons():
     """The paths of all lessons, in order."""
     found = sorted(LESSONS.glob("[0-9][0-9]-*.ipynb")) + sorted(LESSONS.glob("part?/*.ipynb"))
     return [path for path in found if ".ipynb_checkpoints" not in path.parts]
+
+
+def lesson_path(text):
+    """The path that a command line's argument means: a path, or a lesson's number as 08 or 02b.
+
+    Raises:
+        ValueError: there is no lesson of that number.
+    """
+    if Path(text).suffix:
+        return Path(text)
+    numbers = {path.name.partition("-")[0]: path for path in lessons()}
+    if text not in numbers:
+        raise ValueError(f"There is no lesson {text!r}. Lessons: {', '.join(numbers)}.")
+    return numbers[text]
 
 
 def script(notebook_path):
@@ -145,22 +164,54 @@ def _merged(outputs):
     return merged
 
 
-def render(notebook_path):
-    """Draw a lesson as pictures of its page, as many as its length needs; returns their paths."""
+def try_out(notebook_path):
+    """Run a lesson as the tests do; returns whether all its cells passed."""
+    command = [path if path != "lessons" else str(notebook_path) for path in run_tests.NOTEBOOKS]
+    return subprocess.run([sys.executable, "-m", *command, "-q"], cwd=ROOT).returncode == 0
+
+
+def render(notebook_path, width=1000, dark=False):
+    """Draw a lesson as pictures of its page, as many as its length needs; returns their paths.
+
+    Args:
+        notebook_path: `pathlib.Path` of the notebook.
+        width: of the window, in CSS pixels.
+        dark: whether to draw it in JupyterLab's dark theme.
+    """
     from nbconvert import HTMLExporter
 
-    page, _ = HTMLExporter(template_name="lab").from_filename(str(notebook_path))
-    folder = BUILD / "pages" / notebook_path.stem
+    notebook = with_formulas(nbformat.read(notebook_path, as_version=4))
+    exporter = HTMLExporter(template_name="lab", theme="dark" if dark else "light")
+    page, _ = exporter.from_notebook_node(notebook)
+    kind = ("-dark" if dark else "") + (f"-{width}" if width != 1000 else "")
+    folder = BUILD / "pages" / (notebook_path.stem + kind)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     html = folder / "page.html"
     html.write_text(page.replace("</body>", f"{SAY_HEIGHT}</body>"), encoding="utf-8")
     tall = folder / "tall.png"
-    _photograph(html, tall)
+    _photograph(html, tall, width)
     return _cut(tall, folder)
 
 
-def _photograph(html, picture, width=1000):
+def with_formulas(notebook):
+    """A notebook's formulas as MathML, which a browser draws by itself, without MathJax; in place.
+
+    JupyterLab brings MathJax along, but a page made by nbconvert would fetch it from the network.
+    """
+    from latex2mathml.converter import convert
+
+    def drawn(found):
+        code, block, line = found.groups()
+        return code or convert(block or line, display="block" if block else "inline")
+
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = FORMULA.sub(drawn, cell.source)
+    return notebook
+
+
+def _photograph(html, picture, width):
     """Take a picture of a whole page, of the height that the page itself says it has."""
     dom = _chromium(html, f"--window-size={width},1000", "--dump-dom")
     height = int(re.search(rf'{HEIGHT}="(\d+)"', dom).group(1)) + 20
@@ -187,7 +238,8 @@ def _cut(tall, folder):
     from PIL import Image
 
     picture = Image.open(tall).convert("RGB")
-    used = np.flatnonzero(np.asarray(picture.convert("L")).min(axis=1) < 200)
+    grey = np.asarray(picture.convert("L")).astype(int)
+    used = np.flatnonzero(np.ptp(grey, axis=1) > 50)  # in the light theme and in the dark one
     bottom = int(used[-1]) + 20 if used.size else 1
     paths = []
     for n, top in enumerate(range(0, bottom, PAGE_HEIGHT), 1):
@@ -264,24 +316,34 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["script", "build", "run", "check", "render", "headlines"])
-    parser.add_argument("paths", nargs="*", type=Path, help="all lessons, if none is given")
+    parser.add_argument(
+        "what", choices=["script", "build", "run", "check", "render", "all", "headlines"]
+    )
+    parser.add_argument("lessons", nargs="*", help="paths or numbers; all, if none is given")
+    parser.add_argument("--width", type=int, default=1000, help="of the page to draw, in pixels")
+    parser.add_argument("--dark", action="store_true", help="draw the page in the dark theme")
     options = parser.parse_args()
-    paths = options.paths or (sorted(BUILD.rglob("*.py")) if options.what == "build" else lessons())
     if options.what == "headlines":
         page = LESSONS / "README.md"
         page.write_text(with_headlines(page.read_text(encoding="utf-8")), encoding="utf-8")
         return
+    try:
+        paths = [lesson_path(text) for text in options.lessons]
+    except ValueError as error:
+        sys.exit(str(error))
+    paths = paths or (sorted(BUILD.rglob("*.py")) if options.what == "build" else lessons())
     well = True
     for path in paths:
         if options.what in ("script", "build"):
             print({"script": script, "build": build}[options.what](path))
-        elif options.what == "render":
-            print(*render(path), sep="\n")
-        else:
-            if options.what == "run":
-                run(path)
+        if options.what in ("run", "all"):
+            run(path)
+        if options.what in ("run", "check", "all"):
             well &= check(path)
+        if options.what == "all":
+            well &= try_out(path)
+        if options.what in ("render", "all"):
+            print(*render(path, options.width, options.dark), sep="\n")
     sys.exit(0 if well else 1)
 
 

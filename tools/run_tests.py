@@ -1,6 +1,7 @@
 """Runs what CI runs, one stage after another, and ends with a table and pytest's kind of summary.
 
 Run inside .venv by ``make test`` and ``make quick``. A stage that fails does not stop those after it.
+What follows the selection is handed to pytest in place of the unit tests' folder and marks.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,18 +44,20 @@ class Stage:
     silent_minutes: float = 15
     #: It opens pages in a browser.
     browser: bool = False
+    #: It runs the unit tests, of which some can be chosen.
+    unit: bool = False
 
 
 STAGES = {
     "quick": [
         Stage("lint", LINT),
         Stage("format", FORMAT),
-        Stage("unit tests", [*UNIT, "-m", "not slow"], test_packages=True),
+        Stage("unit tests", [*UNIT, "-m", "not slow"], test_packages=True, unit=True),
     ],
     "test": [
         Stage("lint", LINT),
         Stage("format", FORMAT),
-        Stage("unit tests", UNIT, test_packages=True),
+        Stage("unit tests", UNIT, test_packages=True, unit=True),
         Stage("Keras's own tests", CONFORMANCE, test_packages=True),
         Stage("notebooks", NOTEBOOKS),
         Stage("browser", BROWSER, test_packages=True, browser=True),
@@ -66,7 +69,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the stages of one selection; return 0 only if every one of them passed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("selection", choices=STAGES)
-    stages = STAGES[parser.parse_args(arguments).selection]
+    parser.add_argument("pytest", nargs=argparse.REMAINDER, help="which unit tests: pytest's own")
+    options = parser.parse_args(arguments)
+    stages = STAGES[options.selection]
+    if options.pytest:
+        stages = [
+            replace(stage, command=["pytest", *options.pytest]) if stage.unit else stage
+            for stage in stages
+        ]
     if any(stage.browser for stage in stages):
         try:
             browser.program()

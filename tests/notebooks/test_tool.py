@@ -2,7 +2,7 @@
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools import hygiene
 from tools import notebook as tool
@@ -128,3 +128,31 @@ def test_tidy_takes_out_widgets_and_joins_streams():
     ]
     assert cell.metadata == {} and "widgets" not in notebook.metadata
     assert "version" not in notebook.metadata.language_info
+
+
+@pytest.mark.parametrize(
+    "text, formulas",
+    [
+        ("the slope $g^2$ of $w$", 2),
+        ("$$m \\leftarrow 0.9\\,m$$", 1),
+        ("in lines:\n$$\na + b\n$$", 1),
+        ("it costs $5, or $6 with tax", 0),
+        ("`$HOME` and `$PATH`", 0),
+        ("```\ncp $A $B\n```", 0),
+        (r"a \$ sign and another \$", 0),
+        ("no formula", 0),
+    ],
+)
+def test_formulas_become_what_a_browser_draws_by_itself(text, formulas):
+    (cell,) = tool.with_formulas(new_notebook(cells=[new_markdown_cell(text)])).cells
+    assert cell.source.count("<math") == cell.source.count("</math>") == formulas
+    if not formulas:
+        assert cell.source == text
+
+
+def test_a_number_names_a_lesson():
+    assert tool.lesson_path("02").name == "02-how-a-network-learns.ipynb"
+    assert tool.lesson_path("02b").name == "02b-the-same-network-in-2017.ipynb"
+    assert tool.lesson_path("some/where.ipynb").name == "where.ipynb"
+    with pytest.raises(ValueError, match="no lesson '99'. Lessons: 00, 01, "):
+        tool.lesson_path("99")

@@ -65,6 +65,17 @@ def test_a_stage_that_is_slow_does_not_hang(stages, tmp_path, monkeypatch):
     assert run_tests.main(["test"]) == 0, "12 seconds in all, but 6 never passed in silence"
 
 
+def test_some_unit_tests_can_be_chosen(stages, tmp_path, monkeypatch, capfd):
+    (tmp_path / "test_three.py").write_text("def test_a(): pass\ndef test_b(): pass\n")
+    unit = run_tests.Stage("unit", ["pytest", "."], test_packages=True, unit=True)
+    style = run_tests.Stage("style", ["platform"])
+    monkeypatch.setattr(run_tests, "STAGES", {"quick": [style, unit]})
+    assert run_tests.main(["quick", "test_three.py", "-k", "b"]) == 0
+    output = capfd.readouterr().out
+    assert "== style: python -m platform" in output
+    assert output.splitlines()[-1].startswith("==== 1 passed in ")
+
+
 def test_without_a_browser_one_line_says_so_before_anything_runs(stages, monkeypatch, capfd):
     stage = run_tests.Stage("browser", ["pytest", "test_one.py"], browser=True)
     monkeypatch.setattr(run_tests, "STAGES", {"test": [stage]})
@@ -101,3 +112,5 @@ def test_what_ci_runs_covers_every_kind_of_test():
         assert any(word in command for command in commands)
     notebooks = [stage for stage in run_tests.STAGES["test"] if "lessons" in stage.command]
     assert not any(stage.test_packages for stage in notebooks), "kernels must not see JAX"
+    for stages in run_tests.STAGES.values():
+        assert [stage.name for stage in stages if stage.unit] == ["unit tests"]
