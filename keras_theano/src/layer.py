@@ -44,7 +44,7 @@ def _on_variables(call):
             names = ", ".join(variable.name for variable in scope.assigned)
             raise ValueError(
                 f"The call gives {names} new values, which nobody would keep. Keep them with "
-                "`with keras_theano.seeing.assignments() as changes:` around the call."
+                "`with keras_theano.mixing.assignments() as changes:` around the call."
             )
         return result
 
