@@ -10,7 +10,10 @@ Gradients at kinks are those of Keras on TensorFlow:
 - equal elements share the gradient of a maximum, a minimum, a norm of order infinity, a global
   pooling or a segment's extreme equally (`reductions`, `math.ScatterReduce`);
 - in a window of a pooling, and in order (`sort`, `top_k`), the first of equal elements is it;
-- of two equal arguments of `maximum` or `minimum`, the first is it.
+- of two equal arguments of `maximum` or `minimum`, the first is it; at its ends, `clip` has the
+  slope 1 of what lies between;
+- at 0, `relu` and `abs` have the slope 0, `leaky_relu` and `elu` that of the left side, `selu` that
+  of the right one (`activations.CURVES`).
 
 Where TensorFlow's contradict the function, such as the slope of a product with a zero in it,
 gradients are the function's: each factor's is the product of the others.

@@ -201,6 +201,10 @@ def _expm1_of_negative(x):
     return t
 
 
+_SELU_ALPHA = 1.6732632423543772
+_SELU_SCALE = 1.0507009873554805
+
+
 def _elu(x, alpha, scale=1.0):
     y = _expm1_of_negative(x)
     y *= alpha * scale
@@ -208,9 +212,18 @@ def _elu(x, alpha, scale=1.0):
     return y
 
 
-def _elu_slope(x, y, alpha, scale=1.0):
-    # Below zero the slope is y + alpha * scale; above, a constant.
-    return np.where(x > 0, x.dtype.type(scale), y + x.dtype.type(alpha * scale))
+def _elu_slope(x, y, alpha):
+    return np.where(x > 0, x.dtype.type(1), y + x.dtype.type(alpha))
+
+
+def _selu(x):
+    return _elu(x, _SELU_ALPHA, _SELU_SCALE)
+
+
+def _selu_slope(x, y):
+    # As ELU's, but at 0 the slope is that above.
+    scale = x.dtype.type(_SELU_SCALE)
+    return np.where(x >= 0, scale, y + x.dtype.type(_SELU_ALPHA * _SELU_SCALE))
 
 
 def _celu(x, alpha):
@@ -311,16 +324,22 @@ def _gelu_symbol(x):
     return 0.5 * x * (1 + pt.tanh(_GELU_SCALE * (x + 0.044715 * x * x * x)))
 
 
-def _elu_symbol(x, alpha, scale=1.0):
-    return scale * pt.switch(x > 0, x, alpha * pt.expm1(pt.minimum(x, 0)))
+def _elu_symbol(x, alpha):
+    return pt.switch(x > 0, x, alpha * pt.expm1(pt.minimum(x, 0)))
+
+
+def _selu_symbol(x):
+    return _SELU_SCALE * pt.switch(x >= 0, x, _SELU_ALPHA * pt.expm1(pt.minimum(x, 0)))
+
+
+def _between_0_and_1(x):
+    """`x` clipped, flat at 0 and 1 already: the slope of PyTensor's `clip` there is 1."""
+    return pt.switch(x <= 0, pt.zeros_like(x), pt.switch(x >= 1, pt.ones_like(x), x))
 
 
 def _sparse_plus_symbol(x):
     return pt.switch(x <= -1, pt.zeros_like(x), pt.switch(x >= 1, x, pt.sqr(x + 1) / 4))
 
-
-_SELU_ALPHA = 1.6732632423543772
-_SELU_SCALE = 1.0507009873554805
 
 CURVES = {
     "relu": Curve(
@@ -374,32 +393,28 @@ CURVES = {
     "sparse_sigmoid": Curve(
         lambda x: np.clip(0.5 * (x + 1), 0, 1),
         lambda x, y: _scaled_mask(np.abs(x) < 1, x, 0.5),
-        lambda x: pt.clip(0.5 * (x + 1), 0, 1),
+        lambda x: _between_0_and_1(0.5 * (x + 1)),
     ),
     "leaky_relu": Curve(
         _leaky_relu,
-        lambda x, y, slope: np.where(x >= 0, x.dtype.type(1), x.dtype.type(slope)),
-        lambda x, slope: pt.switch(x >= 0, x, slope * x),
+        lambda x, y, slope: np.where(x > 0, x.dtype.type(1), x.dtype.type(slope)),
+        lambda x, slope: pt.switch(x > 0, x, slope * x),
     ),
     "hard_sigmoid": Curve(
         _hard_sigmoid,
         lambda x, y: _scaled_mask(np.abs(x) < 3, x, 1 / 6),
-        lambda x: pt.clip(x / 6 + 0.5, 0, 1),
+        lambda x: _between_0_and_1(x / 6 + 0.5),
     ),
     "hard_silu": Curve(
         lambda x: x * _hard_sigmoid(x),
         lambda x, y: _hard_sigmoid(x) + x * _scaled_mask(np.abs(x) < 3, x, 1 / 6),
-        lambda x: x * pt.clip(x / 6 + 0.5, 0, 1),
+        lambda x: x * _between_0_and_1(x / 6 + 0.5),
     ),
     "hard_tanh": Curve(
         lambda x: np.clip(x, -1, 1), lambda x, y: np.abs(x) <= 1, lambda x: pt.clip(x, -1, 1)
     ),
     "elu": Curve(_elu, _elu_slope, _elu_symbol),
-    "selu": Curve(
-        lambda x: _elu(x, _SELU_ALPHA, _SELU_SCALE),
-        lambda x, y: _elu_slope(x, y, _SELU_ALPHA, _SELU_SCALE),
-        lambda x: _elu_symbol(x, _SELU_ALPHA, _SELU_SCALE),
-    ),
+    "selu": Curve(_selu, _selu_slope, _selu_symbol),
     "celu": Curve(_celu, _celu_slope, lambda x, alpha: alpha * _elu_symbol(x / alpha, 1.0)),
     "gelu": Curve(_gelu, _gelu_slope, _gelu_symbol),
     "gelu_exact": Curve(

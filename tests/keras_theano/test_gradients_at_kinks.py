@@ -60,10 +60,73 @@ def pooling(ops):
         yield "adaptive_max_pool 2D", lambda x: ops.adaptive_max_pool(x, (3, 2)), IMAGE
 
 
+KINKS = np.array([-7, -6, -3, -2, -1, -0.5, -0.0, 0, 0.5, 1, 2, 3, 6, 7])
+# (name, further arguments). Not celu, whose slope at 0 TensorFlow makes 2 of two times 1, and not
+# sparsemax, whose slope where elements are equal TensorFlow takes for a constant's.
+ACTIVATIONS = [
+    *((name,) for name in "relu relu6 leaky_relu elu selu gelu softsign hard_sigmoid".split()),
+    *((name,) for name in "hard_silu hard_tanh sparse_sigmoid sparse_plus silu softplus".split()),
+    *((name, 0.5) for name in ("soft_shrink", "hard_shrink", "elu", "leaky_relu")),
+    *[("leaky_relu", slope) for slope in (-0.5, 0.0, 2.0)],
+    ("threshold", 0.5, 0.25),
+    ("threshold", 0.0, 5.0),
+]
+
+
+def activations(ops):
+    from keras import activations, layers
+
+    for name, *args in ACTIVATIONS:
+        function = getattr(ops, name, None)
+        if function is not None:
+            yield f"{name} {args}", lambda x, f=function, a=args: f(x, *a), KINKS
+    for options in (
+        {"threshold": 1.0},
+        {"negative_slope": 0.5, "max_value": 2.0, "threshold": 0.5},
+    ):
+        yield f"relu {options}", lambda x, o=options: activations.relu(x, **o), KINKS
+        layer = layers.ReLU(**options)
+        yield f"ReLU {options}", layer, KINKS[None]
+    yield "LeakyReLU", layers.LeakyReLU(), KINKS[None]
+    yield "ELU", layers.ELU(0.5), KINKS[None]
+    yield "a second slope", lambda x: ops.square(ops.leaky_relu(x) + 1), KINKS
+
+
+LEFT = np.array([0, 0, 1, 1, -1, 0, 2])
+RIGHT = np.array([0, 1, 1, 0, -1, -1, 2])
+
+
+def elementwise(ops):
+    from keras import layers, losses
+
+    for name in ("maximum", "minimum", "fmax", "fmin", "mod", "multiply", "subtract", "copysign"):
+        if hasattr(ops, name):
+            yield name, getattr(ops, name), LEFT, RIGHT
+    for number in (0.0, 1.0):
+        for name in ("maximum", "minimum"):
+            function = getattr(ops, name)
+            yield f"{name} of x and {number}", lambda x, f=function, n=number: f(x, n), KINKS
+            yield f"{name} of {number} and x", lambda x, f=function, n=number: f(n, x), KINKS
+    for low, high in ((-1, 1), (1, 1), (0, 6), (-0.5, 2)):
+        yield f"clip {low} {high}", lambda x, a=low, b=high: ops.clip(x, a, b), KINKS
+    for name in ("abs", "absolute", "sign", "floor", "ceil", "round", "trunc", "square", "fabs"):
+        if hasattr(ops, name):
+            yield name, getattr(ops, name), KINKS
+    yield "where", lambda x, y: ops.where(ops.greater(x, y), x, y), LEFT, RIGHT
+    for name in ("Maximum", "Minimum"):
+        layer = getattr(layers, name)()
+        yield name, lambda x, y, f=layer: f([x, y]), ROWS, ROWS[::-1]
+    signs = np.where(ROWS > 1, 1.0, -1.0).astype("float32")
+    for name in ("MeanAbsoluteError", "Huber", "Hinge", "SquaredHinge", "CategoricalHinge"):
+        loss = getattr(losses, name)()
+        yield name, lambda x, f=loss: f(signs, x), ROWS - 2
+
+
 def cases():
     from keras import ops
 
-    return table(case for family in (reductions, pooling) for case in family(ops))
+    families = (reductions, pooling, activations, elementwise)
+    return table(case for family in families for case in family(ops))
 
 
 CASES = cases()
@@ -121,6 +184,21 @@ def test_largest_of_a_loops_step_shares_too(mode):
     (found,) = on_this_engine(function, [ROWS.astype("float32")])
     thirds = [[0, 0.5, 0.5], [1, 0, 1], [1, 1, 1]]
     np.testing.assert_allclose(found, thirds, rtol=1e-6)
+
+
+def test_slope_at_a_kink_of_a_fused_chain():
+    """Of 200 calls the last ones run as machine code, where the processor has it."""
+    import pytensor
+    import pytensor.tensor as pt
+
+    from keras_theano.src import modes, numpy
+
+    x = pt.vector("x", dtype="float32")
+    y = numpy.clip(numpy.maximum(numpy.abs(x), 1.0) * 2 - 3, -1.0, 1.0)
+    slope = modes.interpret([x], [pytensor.grad(y.sum(), x)])
+    for _ in range(200):
+        found = slope(np.array([-3, -2, -1, 0, 1, 1.5, 2, 3], "float32"))[0]
+    np.testing.assert_array_equal(found, [0, -2, -2, 0, 2, 2, 2, 0])
 
 
 def test_second_gradient_of_a_maximum():
