@@ -42,6 +42,12 @@ _MEANINGS = (
         r"\g<0>. Element by element, each axis must have the same size in all, or size 1.",
     ),
     (
+        r"Runtime broadcasting not allowed(?s:.*)on the relevant input\.",
+        r"Two arrays have different sizes along one axis, and one of them has size 1 there. It is "
+        r"stretched to the other's size only where that 1 is known when the graph is built; of a "
+        r"batch that happens to have one sample it is not.",
+    ),
+    (
         r"Invalid dtype: (str|bytes|object)\d*",
         NOT_NUMBERS.format(r"\1"),
     ),
@@ -150,7 +156,11 @@ def _advice_on_targets(name, y):
 
 
 def _loss_name(loss):
-    if isinstance(loss, (str, dict, list, tuple)):
+    if isinstance(loss, dict):
+        return {output: _loss_name(each) for output, each in loss.items()}
+    if isinstance(loss, (list, tuple)):
+        return [_loss_name(each) for each in loss]
+    if isinstance(loss, str):
         return loss
     return getattr(loss, "name", None) or getattr(loss, "__name__", None) or type(loss).__name__
 

@@ -98,6 +98,12 @@ LIMITS = (
         where="nan",
         when=lambda spec: "Adafactor" in _optimizer(spec),
     ),
+    Limit(
+        reason="An axis whose size was unknown when the graph was built, and is 1 in a batch, is not "
+        "stretched here: the gradient would have to know. The message says so.",
+        kind="error",
+        where="known when the graph is built",
+    ),
 )
 
 

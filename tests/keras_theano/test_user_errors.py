@@ -120,6 +120,25 @@ def test_targets_that_do_not_fit_the_predictions():
         classifier().fit(X, np.eye(3)[LABELS], verbose=0)
 
 
+def test_losses_in_a_list_are_named():
+    x = keras.Input((4,))
+    model = keras.Model(x, [layers.Dense(2)(x), layers.Dense(3)(x)])
+    model.compile("sgd", [keras.losses.MeanSquaredError(), keras.losses.Huber()])
+    targets = [np.ones((6, 5), "float32"), np.ones((6, 3), "float32")]
+    with refused(
+        ValueError, "the loss ['mean_squared_error', 'huber_loss']", "do not fit"
+    ) as found:
+        model.fit(X, targets, verbose=0)
+    assert "<" not in str(found.error)
+
+
+def test_an_axis_of_size_1_that_was_not_known():
+    model = keras.Sequential([keras.Input((7, 4)), layers.Dense(2)])
+    model.compile("sgd", lambda y, p: y - keras.ops.mean(p, axis=(1, 2)))
+    with refused(ValueError, "known when the graph is built"):
+        model.train_on_batch(np.ones((1, 7, 4)), np.ones((1,)), sample_weight=np.ones((1, 7)))
+
+
 @pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch"])
 def test_targets_that_do_not_fit_a_metric(method):
     model = classifier("mse")
