@@ -18,6 +18,9 @@ import numpy as np
 MOST_WORKERS = 16
 # Array elements below which handing out work costs more than it saves (some 0.1 ms).
 LEAST_ELEMENTS = 1 << 17
+# Multiplications in one step's product below which threads are not worth it: between the short calls
+# of a step they wait for the interpreter's lock.
+LEAST_STEP = 1 << 24
 
 
 def _find_openblas():
@@ -55,6 +58,7 @@ _state = threading.Lock()
 _users = 0
 _blas_threads = 1
 _pool = None
+_here = threading.local()  # whether this thread is in `steps`
 
 
 def _forget():
@@ -89,6 +93,26 @@ def single_blas():
                 put(_blas_threads)
 
 
+@contextlib.contextmanager
+def steps():
+    """Around a loop of many short calls: only products of `LEAST_STEP` get more than one thread.
+
+    BLAS's own threads would wait, spinning, between all the calls: that costs twice the processor's
+    time on an idle machine, and seconds on one whose cores are busy.
+    """
+    before, _here.stepping = stepping(), True
+    try:
+        with single_blas():
+            yield
+    finally:
+        _here.stepping = before
+
+
+def stepping():
+    """Whether this thread is in such a loop."""
+    return getattr(_here, "stepping", False)
+
+
 def split(batch, elements, function, blas=False, least=None):
     """Call ``function(slice of samples)`` for parts that make up the batch; return the results.
 
@@ -101,7 +125,10 @@ def split(batch, elements, function, blas=False, least=None):
     parts = min(workers, batch)
     if parts < 2 or (blas and _blas is None):
         return [function(slice(0, batch))]
-    if elements < (LEAST_ELEMENTS if least is None else least):
+    least = LEAST_ELEMENTS if least is None else least
+    if blas and stepping():
+        least = max(least, LEAST_STEP)
+    if elements < least:
         with single_blas() if blas else contextlib.nullcontext():
             return [function(slice(0, batch))]
     with _state:

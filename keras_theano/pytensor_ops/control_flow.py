@@ -5,6 +5,7 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 
 from ._base import TensorOp, connected, disconnected
+from ._threads import steps
 
 
 class InnerGraph:
@@ -60,6 +61,7 @@ class WhileLoop(TensorOp):
     def make_node(self, *inputs):
         return Apply(self, list(inputs), [output.type() for output in self.body.outputs])
 
+    @steps()
     def perform(self, node, inputs, output_storage):
         count = len(output_storage)
         final = inputs[:count]
@@ -146,6 +148,7 @@ class WhileLoopGrad(TensorOp):
     def make_node(self, *inputs):
         return Apply(self, list(inputs), [inputs[i].type() for i in self.wrt])
 
+    @steps()
     def perform(self, node, inputs, output_storage):
         split = len(inputs) - len(self.carried)
         values, fixed = inputs[: self.count], inputs[self.count : split]

@@ -4,7 +4,7 @@ import numpy as np
 
 from . import _onednn
 from ._onednn import BIAS, SOURCE, TARGET, WEIGHTS, Primitive, engine, layout
-from ._threads import single_blas, split
+from ._threads import LEAST_STEP, single_blas, split, stepping
 
 LEAST_PRODUCT = 1 << 20  # multiplications below which one thread is quicker than two
 ROWS_BYTES = 1 << 20  # of a product, so that they are in the cache still when a row is added
@@ -13,7 +13,7 @@ ROWS_BYTES = 1 << 20  # of a product, so that they are in the cache still when a
 def matmul(a, b, out, bias=None):
     """Compute the product of two matrices, plus a row `bias` if given, into `out`."""
     work = a.shape[0] * a.shape[1] * b.shape[1]
-    if work < LEAST_PRODUCT:
+    if work < (LEAST_STEP if stepping() else LEAST_PRODUCT):
         with single_blas():
             np.dot(a, b, out=out)
         if bias is not None:

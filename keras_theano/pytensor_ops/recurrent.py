@@ -15,12 +15,9 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 
 from ._base import TensorOp, connected, disconnected, is_disconnected
-from ._threads import split
+from ._threads import LEAST_STEP, split
 from .matmul import matmul
 
-# Multiplications in one step's product below which threads are not worth it: between the short calls
-# of a step they wait for the interpreter's lock.
-LEAST_STEP = 1 << 24
 SLOPES_BYTES = 1 << 22  # of the gates whose slopes are worked out in one go
 
 

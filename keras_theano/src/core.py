@@ -73,6 +73,7 @@ class Variable(KerasVariable):
     """
 
     shared = None
+    __array_priority__ = 100  # `array @ variable` is the variable's to compute, which may be traced
 
     def _initialize(self, value):
         self._shape = self._validate_shape(value.shape)

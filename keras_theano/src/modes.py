@@ -17,6 +17,7 @@ from pytensor.link.vm import Loop, Stack, VMLinker
 from pytensor.scan.op import Scan
 
 from keras_theano import setting
+from keras_theano.pytensor_ops._threads import steps
 from keras_theano.pytensor_ops.interpreted import ForTheVM
 from keras_theano.src import fusion, memory
 from keras_theano.src.lock import engine_lock
@@ -26,6 +27,13 @@ memory.keep_freed_memory()
 # Last of all, the element-wise chains that PyTensor has fused and the matrix products become ops
 # that the interpreted VM runs well: PyTensor's own would run element by element in Python.
 optdb.register("ForTheVM", ForTheVM(), "for_the_vm", position=1000)
+
+
+class _InterpretedScan(Scan):
+    """A `Scan` that the VM runs, with BLAS's threads held back."""
+
+    def make_thunk(self, *args, **kwargs):
+        return steps()(super().make_thunk(*args, **kwargs))
 
 
 class _InterpretInside(GraphRewriter):
@@ -38,14 +46,16 @@ class _InterpretInside(GraphRewriter):
         pairs = []
         # The last first: a node made here reads what is in the graph until that is replaced in turn.
         for node in reversed(fgraph.toposort()):
-            if isinstance(node.op, Scan) and node.op.mode is None:
-                changes = {"mode": interpreter()}
+            if isinstance(node.op, Scan):
+                changes = {"mode": node.op.mode or interpreter()}
             elif isinstance(node.op, OpFromGraph) and "mode" not in node.op.kwargs:
                 changes = {"kwargs": {**node.op.kwargs, "mode": interpreter()}}
             else:
                 continue
             op = copy.copy(node.op.clone())
             vars(op).update(changes, _fn=None)
+            if isinstance(op, Scan):
+                op.__class__ = _InterpretedScan
             outputs = [variable.clone() for variable in node.outputs]
             Apply(op, node.inputs, outputs)
             pairs += zip(node.outputs, outputs, strict=True)
@@ -174,13 +184,15 @@ def interpreter():
         # A factor of a product costs nothing in the element-wise chain that follows it; ForTheVM
         # sees to what may be done in place; looking for a BLAS to link to makes PyTensor 2.38 warn a
         # learner that there is none; a sum into which PyTensor 2.38 has fused its argument is
-        # right in C alone; what PyTensor makes of a product with a row or column cannot do float16,
+        # right in C alone; a product with a sum in one is two passes in NumPy, and without the threads
+        # of SharedDot; what PyTensor makes of a product with a row or column cannot do float16,
         # of which it prints an error; and slices of slices, merged, make the gradient of stacked
         # recurrent cells grow without end.
         exclude=[
             "local_dot22_to_dot22scalar",
             "inplace_elemwise",
             "c_blas",
+            "gemm_optimizer",
             "local_careduce_fusion",
             "local_gemm_to_gemv",
             "local_subtensor_merge_slice",

@@ -335,6 +335,22 @@ def test_a_matrix_product_of_an_array_and_a_tensor():
     assert_close(compiled(lambda x: W @ x, W), W @ W)
 
 
+@pytest.mark.parametrize("name", [*OPERATORS.split(), "imod", "ipow", "matmul"])
+def test_an_array_and_a_variable(name):
+    """As in an own cell, whose first states are an array: `states[0] @ self.kernel`."""
+    function, left = getattr(operator, name), LEFT[0]
+    variable = keras.Variable(X.T if name == "matmul" else X)
+
+    def in_a_layer(x):
+        with keras.StatelessScope(state_mapping=[(variable, x)]):
+            return function(left, variable)
+
+    value = np.asarray(variable)
+    expected = getattr(operator, name.removeprefix("i"))(left, value)
+    assert_close(compiled(in_a_layer, value, unknown=None), expected)
+    assert_close(function(left.copy(), variable), expected)
+
+
 @pytest.mark.parametrize("start", [ops.zeros(()), ops.zeros((5, 3)), ops.array(0.0), np.zeros(3)])
 def test_a_sum_that_begins_with_an_array(start):
     def total(x):

@@ -3,20 +3,23 @@
 import keras_theano  # noqa: F401 - the engine, before Keras
 
 # isort: split
-import keras  # noqa: F401
+import keras
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor.graph.basic import Apply
 from pytensor.scan.op import Scan
 from pytensor.tensor.elemwise import Elemwise
 
-from keras_theano.pytensor_ops import interpreted
+from keras_theano.pytensor_ops import _threads, interpreted
+from keras_theano.pytensor_ops._base import TensorOp
 from keras_theano.pytensor_ops.activations import CURVES, Activation
 from keras_theano.pytensor_ops.conv import conv
 from keras_theano.pytensor_ops.normalization import batch_normalization, moments
 from keras_theano.pytensor_ops.pool import MaxPool, pool
 from keras_theano.src import modes
+from keras_theano.src.tensor import Tensor
 
 RNG = np.random.default_rng(0)
 
@@ -297,3 +300,78 @@ def test_a_loop_whose_outputs_are_activations_is_rewritten_whole(name, capfd):
         expected.append(last)
     np.testing.assert_allclose(function(a, b)[0], expected, rtol=1e-5, atol=1e-6)
     assert capfd.readouterr().err == ""
+
+
+class Watch(TensorOp):
+    """Passes a tensor on, and notes how many threads BLAS has got and whether this is a step."""
+
+    __props__ = ()
+    seen = []
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, output_storage):
+        self.seen.append((_threads.stepping(), _threads._blas and _threads._blas[0]()))
+        output_storage[0][0] = inputs[0].copy()
+
+    def pullback(self, inputs, outputs, output_grads):
+        return [watch(output_grads[0])]
+
+
+watch = Watch()
+
+
+class WatchedCell(keras.layers.Layer):
+    state_size = 3
+
+    def call(self, x, states):
+        new = keras.ops.tanh(Tensor(watch((x + states[0]).symbol)))
+        return new, [new]
+
+
+def watched_while(x):
+    def body(i, value):
+        return i + 1, Tensor(watch((value * 0.5).symbol))
+
+    return keras.ops.while_loop(lambda i, value: i < 3, body, (np.int32(0), x[0]))[1]
+
+
+WATCHED = {
+    "pytensor.scan": lambda x: Tensor(
+        pytensor.scan(lambda row: watch(row), sequences=[x.symbol], return_updates=False)
+    ),
+    "ops.scan": lambda x: keras.ops.scan(
+        lambda carry, row: (Tensor(watch((carry + row).symbol)), carry), x[0], x
+    )[0],
+    "own cell": lambda x: keras.layers.RNN(WatchedCell())(x[None]),
+    "while_loop": watched_while,
+}
+
+
+@pytest.mark.parametrize("name", WATCHED)
+@pytest.mark.parametrize("with_gradient", [False, True])
+def test_blas_has_one_thread_in_the_steps_of_a_loop(name, with_gradient):
+    x = pt.matrix("x", shape=(4, 3), dtype="float32")
+    result = (WATCHED[name](Tensor(x)).symbol ** 2).sum()
+    if with_gradient:
+        result = pytensor.grad(result, x)
+    function = pytensor.function([x], result, mode=modes.interpreter())
+    before = _threads._blas and _threads._blas[0]()
+    watch.seen.clear()
+    function(np.ones((4, 3), "float32"))
+    assert len(watch.seen) >= 3
+    assert {stepping for stepping, _ in watch.seen} == {True}
+    assert {threads for _, threads in watch.seen} <= {None, 1}
+    assert not _threads.stepping()
+    assert before == (_threads._blas and _threads._blas[0]())
+
+
+@pytest.mark.skipif(_threads._blas is None, reason="BLAS's threads cannot be held back here")
+def test_large_products_of_a_step_are_shared_out(monkeypatch):
+    monkeypatch.setattr(_threads, "workers", 2)
+    pieces = []
+    for work in (_threads.LEAST_STEP - 1, _threads.LEAST_STEP):
+        with _threads.steps():
+            pieces.append(len(_threads.split(8, work, lambda part: part, blas=True)))
+    assert pieces == [1, 2]
