@@ -10,9 +10,18 @@ a Matplotlib figure as HTML, `<img alt="...">`, with the words of its `alt` attr
 JupyterLab and nbconvert take alternative text from HTML only, not from a plain PNG output.
 """
 
+from __future__ import annotations
+
 import base64
 import html
 import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:  # imported where it is used: a lesson may choose Matplotlib's backend first
+    from matplotlib.figure import Figure
 
 __all__ = ["alt_text", "picture_grid", "to_html", "use_style"]
 
@@ -39,7 +48,7 @@ STYLE = {
 }
 
 
-def use_style():
+def use_style() -> None:
     """Set the course's figure style and, in a notebook, show figures with alternative text.
 
     Safe to call again, and outside a notebook, where it sets the style alone.
@@ -62,43 +71,88 @@ def use_style():
     formatters["text/html"].for_type(Figure, to_html)
 
 
-def picture_grid(images, titles, columns=8):
+def picture_grid(
+    images: np.ndarray | Sequence[np.ndarray],
+    titles: Sequence[str],
+    columns: int = 6,
+    what: str = "Pictures",
+    limits: tuple[float, float] | None = None,
+    inches: float = 1.6,
+) -> Figure:
     """A figure of pictures in rows, each with its title above; its `alt` lists the titles.
 
     Args:
-        images: array `(n, height, width, 3)`, uint8 or float from 0 to 1; n at least 1.
+        images: array `(n, height, width, 3)` in colour, or `(n, height, width)` or `(n, height,
+            width, 1)` in grey; or n such arrays of various sizes.
         titles: n strings; one may have two lines.
-        columns: int, pictures in a row at most.
+        columns: pictures in a row at most.
+        what: what the pictures are, with which `alt` begins, such as "Photographs".
+        limits: the values that are shown as black and as white (in colour: none of a colour and all
+            of it); those beyond are cut off. Default: 0 and 255 for uint8, 0 and 1 for numbers that
+            lie between, otherwise the least and the greatest of all pictures.
+        inches: width of a picture; one inch is 80 pixels on the page.
 
     Raises:
-        ValueError: no pictures, or another number of titles.
+        ValueError: no pictures, another number of titles, an array of another shape, or a value
+            that is not a number.
     """
     import matplotlib.pyplot as plt
 
     if len(images) == 0 or len(images) != len(titles):
         raise ValueError(f"{len(images)} pictures and {len(titles)} titles were given.")
-    columns = min(columns, len(images))
-    rows = -(-len(images) // columns)
+    pictures = _levels([_flat(np.asarray(image)) for image in images], limits)
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
     lines = max(title.count("\n") for title in titles) + 1
+    height = inches * max(len(picture) / picture.shape[1] for picture in pictures)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(1.2 * columns, (1.25 + 0.16 * lines) * rows), squeeze=False
+        rows,
+        columns,
+        figsize=(inches * columns, (height + 0.05 + 0.2 * lines) * rows),
+        squeeze=False,
     )
     for ax in axes.flat:
         ax.axis("off")
-    for ax, image, title in zip(axes.flat, images, titles, strict=False):
-        ax.imshow(image)
-        ax.set_title(title, fontsize=8)
-    figure.alt = "Photographs: " + ", ".join(title.replace("\n", " ") for title in titles) + "."
+    for ax, picture, title in zip(axes.flat, pictures, titles, strict=False):
+        ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
+        ax.set_title(title, fontsize=10)
+    figure.alt = f"{what}: " + ", ".join(title.replace("\n", " ") for title in titles) + "."
     plt.close(figure)  # the notebook shows what is returned, once
     return figure
 
 
-def alt_text(figure):
+def _flat(picture):
+    """A picture without an axis of a single grey channel."""
+    if picture.ndim == 3 and picture.shape[2] == 1:
+        picture = picture[..., 0]
+    if picture.ndim != 2 and picture.shape[2:] != (3,):
+        raise ValueError(
+            "A picture has the shape (height, width, 3), (height, width, 1) or (height, width), not "
+            f"{picture.shape}."
+        )
+    return picture
+
+
+def _levels(pictures, limits):
+    """Pictures with values from 0 to 1."""
+    if not all(np.isfinite(picture).all() for picture in pictures):
+        raise ValueError("A picture has values that are infinite or not a number (NaN).")
+    if limits is None and all(picture.dtype == np.uint8 for picture in pictures):
+        limits = 0, 255
+    if limits is None:
+        limits = min(picture.min() for picture in pictures), max(p.max() for p in pictures)
+        if limits[0] >= 0 and limits[1] <= 1:
+            limits = 0, 1
+    low, high = map(float, limits)
+    return [np.clip((picture - low) / ((high - low) or 1), 0, 1) for picture in pictures]
+
+
+def alt_text(figure: Figure) -> str:
     """The figure's alternative text, `figure.alt`, stripped; `""` where none was set."""
     return str(getattr(figure, "alt", "")).strip()
 
 
-def to_html(figure, note=""):
+def to_html(figure: Figure, note: str = "") -> str:
     """A Matplotlib figure as one HTML `<img>` element with its picture inside.
 
     Args:

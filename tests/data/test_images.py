@@ -162,6 +162,12 @@ def test_pictures():
         picture = data.load_picture(name)
         assert picture.dtype == np.uint8 and 390 <= max(picture.shape) <= 768
     assert data.load_picture("chelsea", 227).shape == (227, 227, 3)
+    height, width, _ = data.load_picture("chelsea").shape
+    for long_side in (128, 256, 900):
+        picture = data.load_picture("chelsea", long_side=long_side)
+        assert picture.shape == (round(height * long_side / width), long_side, 3)
+    with pytest.raises(ValueError, match="not both"):
+        data.load_picture("chelsea", 128, long_side=256)
     with pytest.raises(ValueError, match="no picture 'mona'.*chelsea"):
         data.load_picture("mona")
 

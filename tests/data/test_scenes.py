@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from utils.data import SceneComposer
+from utils.data import SceneComposer, cell_coverage
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +140,34 @@ def test_sizes_and_scales():
     assert np.abs(sides.max(1) - 24).max() <= 2
     large = SceneComposer("test", size=224, classes=("vehicle", "bird")).compose(3)
     assert large.images.shape == (3, 224, 224, 3) and large.class_names == ("vehicle", "bird")
+
+
+@pytest.mark.parametrize("grid", [1, 4, 13, (5, 7), 96, 200])
+def test_cell_coverage(scenes, grid):
+    masks, classes = scenes.masks[:3], len(scenes.class_names) + 1
+    found = cell_coverage(masks, grid, classes)
+    rows, columns = (grid, grid) if isinstance(grid, int) else grid
+    assert found.shape == (3, rows, columns, classes) and found.dtype == np.float32
+    np.testing.assert_allclose(found.sum(-1), 1, atol=1e-5)
+    # Each pixel cut into so many parts that the cells' borders lie between two of them.
+    fine = masks.repeat(rows, axis=1).repeat(columns, axis=2)
+    parts = fine.reshape(3, rows, masks.shape[1], columns, masks.shape[2])
+    by_counting = np.stack([(parts == k).mean((2, 4)) for k in range(classes)], -1)
+    np.testing.assert_allclose(found, by_counting, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("masks", "words"),
+    [
+        (np.zeros((4, 4), np.uint8), r"\(n, height, width\)"),
+        (np.zeros((1, 4, 4)), "whole numbers"),
+        (np.full((1, 4, 4), 3), "0 to 2"),
+        (np.full((1, 4, 4), -1), "-1 to -1"),
+    ],
+)
+def test_masks_of_another_kind_are_refused(masks, words):
+    with pytest.raises(ValueError, match=words):
+        cell_coverage(masks, 2, 3)
 
 
 def test_two_hundred_scenes_a_second(composer):

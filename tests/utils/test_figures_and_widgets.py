@@ -67,6 +67,69 @@ def test_photographs_are_stored_smaller_than_png():
     assert len(html) < len(figures._picture(noisy, "png"))
 
 
+def shown(figure):
+    """The values of a grid's pictures as they are drawn, all from 0 to 1."""
+    return [ax.images[0].get_array() for ax in figure.axes if ax.images]
+
+
+COLOUR = np.random.default_rng(0).random((3, 6, 4, 3))
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        (COLOUR, COLOUR),
+        ((COLOUR * 255).astype(np.uint8), (COLOUR * 255).astype(np.uint8) / 255),
+        (COLOUR[..., 0], COLOUR[..., 0]),
+        (COLOUR[..., :1], COLOUR[..., 0]),
+        (COLOUR[..., 0] > 0.5, COLOUR[..., 0] > 0.5),
+        (2 * COLOUR - 1, (COLOUR - COLOUR.min()) / (COLOUR.max() - COLOUR.min())),
+        (255 * COLOUR, (COLOUR - COLOUR.min()) / (COLOUR.max() - COLOUR.min())),
+        (np.full((3, 2, 2), 7.0), np.zeros((3, 2, 2))),
+        (np.uint8([[[0, 10]]]), np.array([[[0, 10]]]) / 255),
+    ],
+)
+def test_pictures_of_any_range_and_grey_ones(images, expected, capfd):
+    grid = figures.picture_grid(images, ["a"] * len(images))
+    assert np.allclose(shown(grid), expected)
+    figures.to_html(grid)
+    assert capfd.readouterr().err == "", "Matplotlib warns of values that it cuts off"
+    assert all(ax.images[0].get_cmap().name == "gray" for ax in grid.axes if ax.images)
+
+
+def test_limits_say_what_is_black_and_what_is_white():
+    grid = figures.picture_grid(np.array([[[-2.0, -1.0, 0.0, 1.0, 5.0]]]), ["a"], limits=(-1, 1))
+    assert shown(grid)[0].tolist() == [[0, 0, 0.5, 1, 1]]
+    grid = figures.picture_grid(np.uint8([[[0, 100, 150, 200]]]), ["a"], limits=(100, 200))
+    assert shown(grid)[0].tolist() == [[0, 0, 0.5, 1]]
+
+
+def test_picture_grid_says_what_it_shows_and_leaves_no_open_figure():
+    wide, tall = np.zeros((10, 40, 3)), np.zeros((40, 10))
+    grid = figures.picture_grid([wide, tall, wide], ["one", "two\nlines", "three"], 2, "Paintings")
+    assert grid.alt == "Paintings: one, two lines, three."
+    assert figures.picture_grid([wide], ["one"]).alt == "Pictures: one."
+    assert grid.get_figwidth() == 2 * 1.6 and grid.get_figheight() > 2 * 4 * 1.6
+    assert {ax.title.get_fontsize() for ax in grid.axes} >= {10}
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    ("images", "titles", "words"),
+    [
+        ([], [], "0 pictures"),
+        (COLOUR, ["a"], "3 pictures and 1 titles"),
+        (COLOUR[0, :, :, :2][None], ["a"], r"not \(6, 4, 2\)"),
+        (COLOUR[0, 0], ["a"] * 4, r"not \(3,\)"),
+        (COLOUR[None], ["a"], r"not \(3, 6, 4, 3\)"),
+        (np.full((1, 2, 2), np.nan), ["a"], "not a number"),
+    ],
+)
+def test_pictures_that_cannot_be_shown(images, titles, words):
+    with pytest.raises(ValueError, match=words):
+        figures.picture_grid(images, titles)
+
+
 def test_notebook_shows_figures_as_html_alone():
     """In a real kernel, as the front end sees it, also after a setup cell that was run twice."""
     from nbclient import execute

@@ -28,7 +28,7 @@ from utils.data.images import (
     picture_names,
 )
 from utils.data.packs import DataError, pack_path
-from utils.data.scenes import ComposedScenes, SceneComposer
+from utils.data.scenes import ComposedScenes, SceneComposer, cell_coverage
 from utils.data.splits import Samples, TrainTest, TrainValidationTest
 from utils.data.stories import Story, make_stories
 from utils.data.tables import load_flights, load_movies, load_ridership
@@ -62,6 +62,7 @@ __all__ = [
     "Vocabulary",
     "WordVectors",
     "cache_dir",
+    "cell_coverage",
     "fetch_full",
     "join_punctuation",
     "load_cifar10",

@@ -274,41 +274,49 @@ def picture_names(kind: str | None = None) -> list[str]:
     return [row["name"] for row in rows if kind in (None, row["kind"])]
 
 
-def load_picture(name: str, size: int | None = None) -> np.ndarray:
+def load_picture(name: str, size: int | None = None, long_side: int | None = None) -> np.ndarray:
     """One photograph or painting, such as "chelsea" or "church"; `picture_names()` lists them.
 
     Args:
         name: its name.
         size: side in pixels of the square to cut from the middle and scale; None for the whole.
+        long_side: pixels of the longer side, to which the whole is scaled; None leaves it be.
 
     Returns:
-        uint8 `(height, width, 3)`, long side at most 768.
+        uint8 `(height, width, 3)`, long side at most 768 unless asked for.
 
     Raises:
-        ValueError: there is no picture of that name.
+        ValueError: there is no picture of that name, or both `size` and `long_side` are given.
         DataError: the pack is missing or damaged.
     """
     known = picture_names()
     if name not in known:
         raise ValueError(f"There is no picture {name!r}. Pictures: {', '.join(known)}.")
-    return open_image(pack_path("pictures", f"{name}.webp"), size)
+    return open_image(pack_path("pictures", f"{name}.webp"), size, long_side)
 
 
-def open_image(path: str | Path, size: int | None = None) -> np.ndarray:
+def open_image(
+    path: str | Path, size: int | None = None, long_side: int | None = None
+) -> np.ndarray:
     """A picture file of one's own as an array.
 
     Args:
         path: any file that Pillow can read.
         size: side in pixels of the square to cut from the middle and scale; None leaves it be.
+        long_side: pixels of the longer side, to which the whole is scaled in its proportions; None
+            leaves it be.
 
     Returns:
         uint8 `(height, width, 3)`, upright as the camera meant it; clear parts become white.
 
     Raises:
+        ValueError: both `size` and `long_side` are given.
         DataError: there is no such file, or it is not a picture.
     """
     from PIL import ImageOps
 
+    if size is not None and long_side is not None:
+        raise ValueError("Give size, for a square, or long_side, for the whole picture, not both.")
     try:
         with Image.open(path) as opened:
             picture = ImageOps.exif_transpose(opened).convert("RGBA")
@@ -320,4 +328,7 @@ def open_image(path: str | Path, size: int | None = None) -> np.ndarray:
     picture = Image.alpha_composite(white, picture).convert("RGB")
     if size is not None:
         picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
+    if long_side is not None:
+        sides = [max(1, round(side * long_side / max(picture.size))) for side in picture.size]
+        picture = picture.resize(sides, Image.Resampling.LANCZOS)
     return np.asarray(picture)

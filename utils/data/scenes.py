@@ -205,6 +205,47 @@ class SceneComposer:
         return False
 
 
+def cell_coverage(masks: np.ndarray, grid: int | tuple[int, int], classes: int) -> np.ndarray:
+    """For each cell of a grid laid over masks, the share of its area that each class covers.
+
+    Exact also where the sides of a mask are no multiples of the grid's, as for the 13 x 13 places of
+    a picture of 227 x 227: a pixel on the border of two cells counts in part for either.
+
+    Args:
+        masks: whole numbers `(n, height, width)`, each pixel's class, from 0 to `classes - 1`: the
+            `masks` of `ComposedScenes`, for which `classes` is 1 more than it has `class_names`.
+        grid: cells down and across, or one number for both.
+        classes: how many classes there are.
+
+    Returns:
+        float32 `(n, rows, columns, classes)`; the shares of a cell add up to 1.
+
+    Raises:
+        ValueError: another shape, or a pixel of no class.
+    """
+    masks = np.asarray(masks)
+    if masks.ndim != 3 or not np.issubdtype(masks.dtype, np.integer):
+        raise ValueError(
+            f"masks are whole numbers (n, height, width), not {masks.dtype} {masks.shape}"
+        )
+    if masks.size and not 0 <= masks.min() <= masks.max() < classes:
+        raise ValueError(
+            f"masks hold {masks.min()} to {masks.max()}, and {classes} classes are 0 to {classes - 1}"
+        )
+    rows, columns = (grid, grid) if isinstance(grid, int) else grid
+    down, across = _overlaps(rows, masks.shape[1]), _overlaps(columns, masks.shape[2])
+    shares = [down @ (masks == k).astype(np.float32) @ across.T for k in range(classes)]
+    return np.stack(shares, axis=-1)
+
+
+def _overlaps(cells, pixels) -> np.ndarray:
+    """The share of each cell of a line that each pixel makes up: float32 `(cells, pixels)`."""
+    ends, size = np.arange(cells)[:, None] * pixels / cells, pixels / cells
+    left = np.arange(pixels)
+    shared = np.minimum(ends + size, left + 1) - np.maximum(ends, left)
+    return (np.clip(shared, 0, None) / size).astype(np.float32)
+
+
 def _cropped(rgba: np.ndarray) -> Image.Image:
     left, top, right, bottom = _box(rgba[..., 3] > 127).astype(int)
     return Image.fromarray(rgba[top:bottom, left:right]).convert("RGBa")

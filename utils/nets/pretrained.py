@@ -14,6 +14,7 @@ from keras import layers
 from utils.data.packs import pack_path
 
 IMAGE_SIZE = 227
+SMALLEST = 29  # height and width of which one place is left at the end
 # What was subtracted from the blue, green and red channel when the network was trained.
 IMAGENET_MEAN_BGR = (104.006, 116.669, 122.679)
 
@@ -32,13 +33,14 @@ def squeezenet(
             227x227 has the shape `(n, 13, 13, 512)`.
         weights: "imagenet" for the trained weights, None for random ones.
         classes: number of classes of the top; the trained one has 1000.
-        input_shape: height, width (each at least 33, or None for any) and 3.
+        input_shape: height, width (each at least 29, or None for any) and 3.
 
     Returns:
         A `keras.Model` for float32 input made by `preprocess`.
 
     Raises:
-        ValueError: unknown `weights`, or trained weights with another number of classes.
+        ValueError: unknown `weights`, trained weights with another number of classes, or pictures
+            too small to get through; where `input_shape` has None, said when one is given.
         DataError: the weights' file is missing or damaged.
     """
     if weights not in ("imagenet", None):
@@ -48,6 +50,7 @@ def squeezenet(
             f"The trained top has 1000 classes, not {classes}: use include_top=False and put a "
             "head of your own on it, or weights=None."
         )
+    _check_size(input_shape)
     model = _network(input_shape, classes if weights is None else 1000)
     if weights == "imagenet":
         model.load_weights(pack_path("squeezenet", "squeezenet.weights.h5"))
@@ -57,8 +60,10 @@ def squeezenet(
 
 
 def _network(input_shape, classes):
-    image = layers.Input(input_shape, name="image")
-    x = layers.Conv2D(64, 3, strides=2, padding="same", activation="relu", name="conv1")(image)
+    x = image = layers.Input(input_shape, name="image")
+    if None in input_shape:
+        x = SizeCheck(name="size_check")(image)
+    x = layers.Conv2D(64, 3, strides=2, padding="same", activation="relu", name="conv1")(x)
     x = layers.MaxPooling2D(3, strides=2, name="pool1")(x)
     x = _fire(x, 16, 64, name="fire2")
     x = _fire(x, 16, 64, name="fire3")
@@ -76,6 +81,23 @@ def _network(input_shape, classes):
     return keras.Model(image, layers.Softmax(name="softmax")(x), name="squeezenet")
 
 
+@keras.saving.register_keras_serializable("course")
+class SizeCheck(layers.Layer):
+    """Lets pictures pass, and refuses those of which nothing would be left: `(n, 0, 0, 512)`."""
+
+    def call(self, images):
+        _check_size(images.shape[1:])
+        return images
+
+
+def _check_size(shape):
+    if any(side is not None and side < SMALLEST for side in shape[:2]):
+        raise ValueError(
+            f"SqueezeNet halves a picture's sides again and again: pictures of {shape[0]} x {shape[1]} "
+            f"are too small, {SMALLEST} x {SMALLEST} are the smallest. Enlarge them."
+        )
+
+
 def _fire(x, squeezed, expanded, name):
     """Squeeze to few channels, then expand twice, looking at single pixels and at 3x3 of them."""
     x = layers.Conv2D(squeezed, 1, activation="relu", name=f"{name}_squeeze1x1")(x)
@@ -86,23 +108,34 @@ def _fire(x, squeezed, expanded, name):
     return layers.Concatenate(name=name)([one, three])
 
 
-def preprocess(images: np.ndarray) -> np.ndarray:
+def preprocess(images: np.ndarray | keras.KerasTensor) -> np.ndarray | keras.KerasTensor:
     """RGB images with values from 0 to 255 as the network wants them.
 
     Args:
-        images: `(n, height, width, 3)` or `(height, width, 3)`, uint8 or float.
+        images: `(n, height, width, 3)` or `(height, width, 3)`, uint8 or float: an array, a tensor of
+            the engine (also within a `tf.function`) or the symbolic input of a model.
 
     Returns:
-        float32 of the same shape: channels in the order blue, green, red, less their means.
+        float32 of the same shape: channels in the order blue, green, red, less their means. An array
+        of an array; a tensor of a tensor, through which gradients pass, and which keeps a wider type.
 
     Raises:
-        ValueError: another shape, or floats that look scaled to 0..1 already.
+        ValueError: another shape, or an array of floats that look scaled to 0..1 already.
     """
-    images = np.asarray(images)
-    if images.ndim not in (3, 4) or images.shape[-1] != 3:
+    # (On Theano a tensor outside of a model is an array.)
+    tensor = keras.ops.is_tensor(images) and not isinstance(images, np.ndarray)
+    tensor = tensor or isinstance(images, (keras.KerasTensor, keras.Variable))
+    if not tensor:
+        images = np.asarray(images)
+    if len(images.shape) not in (3, 4) or images.shape[-1] != 3:
         raise ValueError(
             "Images must have the shape (n, height, width, 3) or (height, width, 3), "
-            f"not {images.shape}."
+            f"not {tuple(images.shape)}."
+        )
+    if tensor:
+        dtype = keras.backend.result_type(images.dtype, "float32")
+        return keras.ops.flip(keras.ops.cast(images, dtype), -1) - np.array(
+            IMAGENET_MEAN_BGR, dtype
         )
     if np.issubdtype(images.dtype, np.floating) and images.size and 0 < images.max() <= 1:
         raise ValueError(

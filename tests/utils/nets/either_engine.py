@@ -1,9 +1,10 @@
 """Tests of utils/nets that `test_nets.py` runs once on each engine, in a process of its own."""
 
 import os
+from importlib import import_module
 
 if os.environ["COURSE_ENGINE"] == "theano":
-    import keras_theano  # noqa: F401
+    import_module("keras_theano")
 else:
     os.environ["KERAS_BACKEND"] = "tensorflow"
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from utils.nets import cut, frozen, squeezenet, taps, thawed, with_head
+from utils.nets import cut, frozen, preprocess, squeezenet, taps, thawed, with_head
 
 X = np.random.default_rng(0).normal(size=(5, 8)).astype("float32")
 Y = np.random.default_rng(1).normal(size=(5, 1)).astype("float32")
@@ -194,3 +195,98 @@ def test_thawed_layers_alone_learn(net):
 def test_thawing_needs_a_name_that_there_is(net):
     with pytest.raises(ValueError, match="fire9"), thawed(net, ["fire9"]):
         pass
+
+
+# ---------------------------------------------------------------- the pretrained network
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (2, 40, 31, 3), np.uint8)
+
+
+class Picture(layers.Layer):
+    """A picture that learns: its weights are pixels, its output what `preprocess` makes of them."""
+
+    def __init__(self, pixels):
+        super().__init__()
+        self.pixels = self.add_weight(shape=pixels.shape, initializer=lambda *a, **k: pixels)
+
+    def call(self, x):
+        return keras.ops.sum(preprocess(self.pixels) * self.slopes, keepdims=True)[0, 0] + 0 * x
+
+    slopes = np.array([1.0, 10.0, 100.0], "float32")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32"])
+@pytest.mark.parametrize("axes", [3, 4])
+def test_preprocess_of_a_tensor_is_that_of_an_array(dtype, axes):
+    pictures = PICTURES.astype(dtype) if axes == 4 else PICTURES[0].astype(dtype)
+    expected = preprocess(pictures)
+    assert isinstance(expected, np.ndarray) and expected.dtype == np.float32
+    tensor = preprocess(keras.ops.convert_to_tensor(pictures))
+    assert (
+        keras.ops.is_tensor(tensor) and keras.backend.standardize_dtype(tensor.dtype) == "float32"
+    )
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(tensor), expected)
+    if dtype == "float32":
+        variable = preprocess(keras.Variable(pictures))
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), expected)
+
+
+def test_preprocess_within_a_model():
+    x = keras.Input((None, None, 3), dtype="uint8")
+    model = keras.Model(x, preprocess(x))
+    np.testing.assert_array_equal(computed(model, PICTURES), preprocess(PICTURES))
+
+
+def test_gradients_pass_through_preprocess_with_the_channels_reversed():
+    picture = Picture(PICTURES.astype("float32"))
+    model = keras.Sequential([keras.Input((1,)), picture])
+    model.compile(keras.optimizers.SGD(1.0), loss=lambda y, out: keras.ops.sum(out))
+    model.fit(np.zeros((1, 1)), np.zeros((1, 1)), verbose=0)
+    slopes = PICTURES - picture.pixels.numpy()  # one step at a rate of 1
+    np.testing.assert_allclose(slopes, np.broadcast_to([100.0, 10.0, 1.0], PICTURES.shape), 1e-4)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.function")
+def test_preprocess_within_tf_function_also_of_unknown_sizes():
+    import tensorflow as tf
+
+    for shape in (PICTURES.shape, (None, None, None, 3)):
+
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
+        def slopes(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = preprocess(x)
+            return y, tape.gradient(y, x)
+
+        y, slope = slopes(PICTURES.astype("float32"))
+        np.testing.assert_array_equal(y, preprocess(PICTURES))
+        assert (slope.numpy() == 1).all()
+    assert preprocess(tf.Variable(PICTURES.astype("float64"))).dtype == tf.float64
+
+
+@pytest.mark.parametrize("shape", [(227, 227), (2, 227, 227, 1), (1, 1, 40, 40, 3)])
+def test_tensors_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match="must have the shape"):
+        preprocess(keras.ops.zeros(shape))
+
+
+@pytest.mark.parametrize("sides", [(20, 227), (227, 28), (1, 1), (28, None)])
+def test_squeezenet_refuses_a_size_that_nothing_is_left_of(sides):
+    with pytest.raises(ValueError, match="too small, 29 x 29 are the smallest"):
+        squeezenet(weights=None, input_shape=(*sides, 3))
+
+
+def test_squeezenet_of_any_size_refuses_pictures_that_are_too_small(tmp_path):
+    body = squeezenet(include_top=False, input_shape=(None, None, 3))
+    assert body(np.zeros((1, 29, 29, 3), "float32")).shape == (1, 1, 1, 512)
+    assert body(np.zeros((1, 31, 45, 3), "float32")).shape == (1, 1, 2, 512)
+    for call in (body, lambda x: body.predict(x, verbose=0)):
+        with pytest.raises(ValueError, match="28 x 40 are too small"):
+            call(np.zeros((1, 28, 40, 3), "float32"))
+    fixed = squeezenet(include_top=False)
+    pictures = np.random.default_rng(0).normal(size=(1, 227, 227, 3)).astype("float32")
+    np.testing.assert_array_equal(computed(body, pictures), computed(fixed, pictures))
+    body.save(tmp_path / "body.keras")
+    loaded = keras.models.load_model(tmp_path / "body.keras")
+    np.testing.assert_array_equal(computed(loaded, pictures), computed(fixed, pictures))
