@@ -60,7 +60,7 @@ def main(arguments=None):
             for engine in found[turn % len(found) :] + found[: turn % len(found)]:
                 if engine.rounds is not None and turn >= engine.rounds:
                     continue
-                result = attempt(engine, net, NETS[net].batch, steps, epochs)
+                result = attempt(engine, net, NETS[net].batch, steps, epochs, busy=epochs - 1)
                 keep(measured, engine.name, net, result)
     ours = next((engine for engine in found if engine.name == OURS), None)
     if ours and not options.quick:
@@ -81,11 +81,11 @@ def main(arguments=None):
     return 0 if wanted <= set(measured) else 1
 
 
-def attempt(engine, net, batch, steps, epochs):
+def attempt(engine, net, batch, steps, epochs, busy=0):
     """Measure once; say so and return None if the process fails."""
     print(f"{engine.title}, {net}, batch {batch} ...", end=" ", flush=True)
     try:
-        result = engine.measure(net, batch, steps, epochs)
+        result = engine.measure(net, batch, steps, epochs, busy)
     except engines.Failed as failure:
         print(f"FAILED\n{failure}", flush=True)
         return None
@@ -142,6 +142,7 @@ was {load:.1f}. Versions: {versions(titles)}.
 *step* is `model.fit`'s time a step after the first epoch. *Cold start* is from the start of a new
 process, imports included, to the end of the first epoch of {STEPS} steps. *compile* is how much longer the first
 epoch takes than the later ones. *ours/its*: this engine's median over the other's, so below 1 is faster.
+*busy* is how many times as long a step takes while another process keeps one core busy.
 *peak MB* is the most memory the process held. *spread* is the slowest round's step over the quickest's.
 Engines that take long to compile are measured in fewer rounds: {few(found)}.
 

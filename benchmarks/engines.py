@@ -29,13 +29,15 @@ class Engine:
     #: How often it is measured at most: some take a minute or more to compile.
     rounds: int | None = None
 
-    def measure(self, net: str, batch: int, steps: int, epochs: int) -> dict[str, float]:
+    def measure(
+        self, net: str, batch: int, steps: int, epochs: int, busy: int = 0
+    ) -> dict[str, float]:
         """Train a net in a process of its own; see `benchmarks.child` for what comes back.
 
         Raises:
             Failed: The process failed.
         """
-        arguments = [net, str(batch), str(steps), str(epochs)]
+        arguments = [net, str(batch), str(steps), str(epochs), str(busy)]
         done = subprocess.run(
             [self.python, "-m", "benchmarks.child", repr(time.time()), *arguments],
             cwd=ROOT,

@@ -11,6 +11,7 @@ import numpy as np
 Net = namedtuple("Net", "title batch build data")
 
 USERS, FILMS, WORDS, STEPS = 671, 9066, 86, 40
+LETTERS, LONG, UNITS = 80, 64, 128
 
 
 def build_mlp():
@@ -67,6 +68,48 @@ def build_lstm():
     return model
 
 
+def build_tagger(make_recurrent):
+    """Return a net that names the next letter at each step; `make_recurrent` makes its one loop."""
+    from keras import layers, models
+
+    letters = layers.Input((LONG,))
+    x = make_recurrent(layers)(layers.Embedding(LETTERS, 32)(letters))
+    model = models.Model(letters, layers.Dense(LETTERS, activation="softmax")(x))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+def own_cell(layers):
+    """Return an RNN layer of a cell that no engine knows: a tanh beside a way straight through."""
+    import keras
+
+    if hasattr(keras, "ops"):
+        multiply, tanh = keras.ops.matmul, keras.ops.tanh
+    else:
+        multiply, tanh = keras.backend.dot, keras.backend.tanh
+
+    class Cell(layers.Layer):
+        state_size = output_size = UNITS
+
+        def build(self, shape):
+            self.kernel = self.add_weight(
+                name="kernel", shape=(shape[-1], UNITS), initializer="glorot_uniform"
+            )
+            self.recurrent = self.add_weight(
+                name="recurrent", shape=(UNITS, UNITS), initializer="orthogonal"
+            )
+            self.bias = self.add_weight(name="bias", shape=(UNITS,), initializer="zeros")
+            self.built = True
+
+        def call(self, inputs, states):
+            (h,) = states
+            sums = multiply(inputs, self.kernel) + multiply(h, self.recurrent) + self.bias
+            h = 0.5 * h + 0.5 * tanh(sums)
+            return h, [h]
+
+    return layers.RNN(Cell(), return_sequences=True)
+
+
 def build_embedding():
     from keras import layers, models
 
@@ -96,6 +139,12 @@ def _texts(samples):
     return x, np.eye(WORDS, dtype="float32")[random.randint(0, WORDS, samples)]
 
 
+def _letters(samples):
+    random = np.random.RandomState(0)
+    text = random.randint(0, LETTERS, (samples, LONG + 1)).astype("int32")
+    return text[:, :-1], text[:, 1:, None]
+
+
 def _ratings(samples):
     random = np.random.RandomState(0)
     users = random.randint(0, USERS, (samples, 1)).astype("int32")
@@ -113,6 +162,18 @@ NETS = {
         _pictures(32, 32, 3),
     ),
     "lstm": Net("LSTM(128), 40 steps, Adam", 64, build_lstm, _texts),
+    "simple-rnn": Net(
+        "SimpleRNN(128), 64 steps and outputs, Adam",
+        32,
+        lambda: build_tagger(lambda layers: layers.SimpleRNN(UNITS, return_sequences=True)),
+        _letters,
+    ),
+    "own-cell": Net(
+        "RNN of an own cell of 128, 64 steps and outputs, Adam",
+        32,
+        lambda: build_tagger(own_cell),
+        _letters,
+    ),
     "embedding": Net("two embeddings, dense 70, Adam", 64, build_embedding, _ratings),
 }
 

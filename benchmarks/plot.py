@@ -26,7 +26,7 @@ def draw(rounds: Rounds, nets: list[str], titles: dict[str, str], path: Path) ->
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     middle = medians(rounds)
-    figure, axes = pyplot.subplots(1, len(PANELS), figsize=(11, 4), layout="constrained")
+    figure, axes = pyplot.subplots(1, len(PANELS), figsize=(11, 5.5), layout="constrained")
     height = 0.8 / len(titles)
     for panel, (key, (title, unit, scale)) in zip(axes, PANELS.items(), strict=True):
         for place, (engine, label) in enumerate(titles.items()):

@@ -55,10 +55,11 @@ def comparison(rounds: Rounds, nets: Iterable[str], engines: Mapping[str, str], 
             row = [net, title, _milliseconds(other["step"]), _ratio(mine, other, "step")]
             row += [_seconds(other["first_epoch"]), _ratio(mine, other, "first_epoch")]
             row += [_seconds(other["compile"]), _megabytes(other.get("memory"))]
+            row += [f"{other['busy'] / other['step']:.2f}" if "busy" in other else ""]
             row += [f"{spread(rounds[engine, net], 'step'):.2f}"]
             rows.append(row)
     header = ["net", "engine", "step, ms", "ours/its", "cold start, s", "ours/its"]
-    return markdown([*header, "compile, s", "peak MB", "spread"], rows)
+    return markdown([*header, "compile, s", "peak MB", "busy", "spread"], rows)
 
 
 def _ratio(mine, other, figure):

@@ -8,8 +8,9 @@ from benchmarks import engines, plot, tables
 from benchmarks.__main__ import main
 
 
-def figures(step, first=2.0, memory=3e8):
-    return {"step": step, "first_epoch": first, "compile": 1.0, "import": 0.5, "memory": memory}
+def figures(step, first=2.0, memory=3e8, **more):
+    found = {"step": step, "first_epoch": first, "compile": 1.0, "import": 0.5, "memory": memory}
+    return {**found, **more}
 
 
 ROUNDS = {
@@ -31,7 +32,7 @@ def test_comparison_has_medians_ratios_and_spread():
         tables.comparison(ROUNDS, ["mlp", "cnn"], TITLES, "theano")
     )
     assert header[:4] == ["net", "engine", "step, ms", "ours/its"]
-    assert ours == ["mlp", "this engine", "20.0", "", "2.0", "", "1.0", "300", "3.00"]
+    assert ours == ["mlp", "this engine", "20.0", "", "2.0", "", "1.0", "300", "", "3.00"]
     assert theirs[2:6] == ["40.0", "0.50", "8.0", "0.25"]
     assert alone[:3] == ["cnn", "this engine", "5.10"]
 
@@ -44,6 +45,11 @@ def test_without_our_engine_there_are_no_ratios():
 def test_memory_that_one_round_could_not_tell_is_left_blank():
     rounds = {("theano", "mlp"): [figures(0.04, memory=None)]}
     assert cells(tables.comparison(rounds, ["mlp"], TITLES, "theano"))[2][7] == ""
+
+
+def test_a_step_beside_a_busy_process_is_shown_as_a_multiple():
+    rounds = {("theano", "mlp"): [figures(0.04, busy=b) for b in (0.05, 0.06, 0.9)]}
+    assert cells(tables.comparison(rounds, ["mlp"], TITLES, "theano"))[2][8] == "1.50"
 
 
 def test_scaling_divides_by_the_batch_size():
@@ -71,6 +77,7 @@ def test_one_net_on_this_engine_is_measured(capsys):
     row = cells(capsys.readouterr().out.split("\n\n")[1])[2]
     assert row[:2] == ["embedding", "this engine"]
     assert 0 < float(row[2]) < 1000 * float(row[4])
+    assert float(row[8]) > 0
 
 
 def test_an_engine_that_is_not_there_is_left_out(monkeypatch, tmp_path):
