@@ -8,6 +8,7 @@ every op works with an unknown batch size.
 # ruff: noqa: F401 - this module gathers names
 
 from keras_theano.pytensor_ops import elementwise as _elementwise
+from keras_theano.pytensor_ops import shape_inference as _shape_inference
 from keras_theano.src.missing import missing_op
 from keras_theano.src.numpy_ops.creation import (
     arange,
@@ -247,3 +248,5 @@ __getattr__ = missing_op("numpy")
 
 # Casts and long sums would otherwise run one number at a time.
 _elementwise.install()
+# Compiling recurrent layers would otherwise take most of a minute.
+_shape_inference.install()
