@@ -23,10 +23,12 @@ from keras_theano.src.core import (
     convert_to_numpy,
     convert_to_tensor,
     device_scope,
+    is_float_dtype,
     is_tensor,
     random_seed_dtype,
     scatter,
     shape,
+    standardize_dtype,
     stop_gradient,
     vectorized_map,
 )

@@ -7,12 +7,12 @@ import pytensor
 import pytensor.tensor as pt
 from keras.src import tree
 from keras.src.backend import config
+from keras.src.backend.common import variables
 from keras.src.backend.common.keras_tensor import KerasTensor
 from keras.src.backend.common.name_scope import name_scope as name_scope
 from keras.src.backend.common.stateless_scope import get_stateless_scope, in_stateless_scope
 from keras.src.backend.common.symbolic_scope import SymbolicScope
 from keras.src.backend.common.variables import Variable as KerasVariable
-from keras.src.backend.common.variables import standardize_dtype
 from pytensor.ifelse import ifelse
 
 from keras_theano.src import modes
@@ -35,6 +35,7 @@ from keras_theano.src.control_flow import while_loop as while_loop
 from keras_theano.src.lock import engine_lock
 from keras_theano.src.missing import missing_op
 from keras_theano.src.tensor import (
+    TEXT,
     Tensor,
     as_array,
     as_symbol,
@@ -125,12 +126,22 @@ class Variable(KerasVariable):
         return np.array(convert_to_numpy(self.value), dtype=dtype)
 
 
+def standardize_dtype(dtype):
+    """Return the dtype's name as Keras does, which is "string" for NumPy's dtypes of text, too."""
+    return "string" if getattr(dtype, "kind", None) in TEXT else variables.standardize_dtype(dtype)
+
+
+def is_float_dtype(dtype):
+    return variables.is_float_dtype(standardize_dtype(dtype))
+
+
 def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
     """Return `x` as a `Tensor` if it is symbolic, else as a NumPy array.
 
     Args:
-        x: Array, number, nested list, Keras variable or `Tensor`.
-        dtype: Name of the wanted dtype; None keeps the one `x` has.
+        x: Array, number, nested list, Keras variable or `Tensor`; a TensorFlow tensor of text, as
+            Keras's text layers give it, becomes an array of bytes.
+        dtype: Name of the wanted dtype; None keeps the one `x` has. "string" leaves text as it is.
 
     Raises:
         ValueError: sparse or ragged is asked for, or `x` is no number.
@@ -142,6 +153,8 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
         raise ValueError("`ragged=True` is not supported with the Theano engine")
     if dtype is not None:
         dtype = eager_dtype(dtype)
+    if dtype == "string" or (not is_array(x) and getattr(x, "dtype", None) == "string"):
+        return np.asarray(x)
     if isinstance(x, KerasVariable):
         x = x.value
     if isinstance(x, Tensor) or _is_symbolic(x):
@@ -186,8 +199,7 @@ def convert_to_numpy(x):
 
 
 def is_tensor(x):
-    # Arrays of text are what some preprocessing layers take, but no tensors.
-    return isinstance(x, Tensor) or (is_array(x) and x.dtype.kind not in "USO")
+    return isinstance(x, Tensor) or is_array(x)
 
 
 def shape(x):
@@ -250,7 +262,9 @@ def placeholder(shape, dtype, name=None):
 
 
 def _keras_tensor_as_tensor(x):
-    return placeholder(x.shape, x.dtype) if isinstance(x, KerasTensor) else x
+    # Text stays as it is: it has no symbol, and what takes it knows the shape of what it gives.
+    is_number = isinstance(x, KerasTensor) and x.dtype != "string"
+    return placeholder(x.shape, x.dtype) if is_number else x
 
 
 def _tensor_as_keras_tensor(x):

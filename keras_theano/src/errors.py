@@ -6,6 +6,7 @@ import os
 import re
 
 import pytensor
+from keras.src.backend.common.stateless_scope import in_stateless_scope
 from pytensor.graph.traversal import ancestors
 
 from keras_theano.src.marks import layer_of
@@ -17,7 +18,8 @@ _PLACED = "This happened in"
 
 NOT_NUMBERS = (
     "This needs numbers, but got an array of dtype {}. Text has to become numbers first (with a "
-    "vocabulary, for example), and rows of different lengths have to be padded to one length "
+    "vocabulary, for example by keras.layers.TextVectorization, called on the data before the model "
+    "trains on it), and rows of different lengths have to be padded to one length "
     "(keras.utils.pad_sequences)."
 )
 NO_NUMPY = (
@@ -48,7 +50,7 @@ _MEANINGS = (
         r"batch that happens to have one sample it is not.",
     ),
     (
-        r"Invalid dtype: (str|bytes|object)\d*",
+        r"Invalid dtype: (str|bytes|object)\d*(?!\w)",
         NOT_NUMBERS.format(r"\1"),
     ),
     (
@@ -87,10 +89,22 @@ def naming_layer(call):
         try:
             return call(layer, *args, **kwargs)
         except Exception as error:
-            _place(error, f"layer {layer.name!r} ({type(layer).__name__})")
+            _place(error, f"layer {layer.name!r} ({type(layer).__name__})", _advice_on_layer(layer))
             raise
 
     return wrapper
+
+
+def _advice_on_layer(layer):
+    from keras_theano.src.trainer import TEXT_LAYERS  # needs Keras whole
+
+    if not in_stateless_scope() or not isinstance(layer, TEXT_LAYERS):
+        return ""
+    return (
+        "Layers that look up or hash work outside of the compiled graph, so a model with one can "
+        "predict and evaluate, but not train. Call the layer on the data before, x = layer(x) or "
+        "dataset.map(layer), and train a model that takes what it gives."
+    )
 
 
 def clearly(method):

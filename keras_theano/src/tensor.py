@@ -32,6 +32,9 @@ from keras_theano.src.errors import NO_NUMPY, NOT_NUMBERS, translate
 from keras_theano.src.lock import engine_lock
 from keras_theano.src.marks import mark_layer
 
+# The kinds of NumPy's dtypes that hold text: str, bytes and objects.
+TEXT = frozenset("USO")
+
 
 class Tensor:
     """A PyTensor variable with the attributes that Keras expects of a tensor.
@@ -277,7 +280,7 @@ def as_array(x, dtype=None):
     with np.errstate(over="ignore"):  # 1e6 is inf in float16
         array = np.asarray(x, dtype=dtype)
     if array.dtype.kind not in "biufc" and not bfloat16.is_bfloat16(array):
-        if array.dtype.kind in "USO":
+        if array.dtype.kind in TEXT:
             raise ValueError(NOT_NUMBERS.format(array.dtype.name.rstrip("0123456789")))
         supported_dtype(array.dtype.name)
         raise ValueError(f"Only numbers can be tensors; got an array of {array.dtype}: {x!r}")

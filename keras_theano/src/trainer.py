@@ -20,7 +20,7 @@ from keras_theano.src import core, errors
 from keras_theano.src.lock import engine_lock
 from keras_theano.src.tracing import CompiledStep, gradients
 
-_TEXT_LAYERS = (
+TEXT_LAYERS = (
     layers.Hashing,
     layers.HashedCrossing,
     layers.IntegerLookup,
@@ -168,6 +168,9 @@ class Trainer(_BaseTrainer):
 
     def _symbolic_build(self, iterator=None, data_batch=None):
         with _building:
+            if self.test_function is None and not _can_compile(self):
+                # Such a model takes no symbols: a step on arrays builds all that a step needs.
+                self.test_step(_first_batch(iterator) if data_batch is None else data_batch)
             super()._symbolic_build(iterator, data_batch)
 
     @_in_turn
@@ -434,7 +437,12 @@ def _warn_if_nan(logs, epoch):
 
 def _can_compile(model):
     """Tell whether no layer works on text or hashes, which happens outside of any graph."""
-    return not any(isinstance(layer, _TEXT_LAYERS) for layer in model._flatten_layers())
+    return not any(isinstance(layer, TEXT_LAYERS) for layer in model._flatten_layers())
+
+
+def _first_batch(iterator):
+    _, _, batches = next(iter(iterator))
+    return batches[0]
 
 
 def _run_batches(step, concatenate=False):
@@ -468,7 +476,7 @@ def as_batch(x, y=None, sample_weight=None):
     def convert(leaf):
         if leaf is None:
             return None
-        array = core.convert_to_tensor(leaf)
+        array = leaf if core.is_tensor(leaf) else core.convert_to_tensor(leaf)
         return array.astype(config.floatx()) if array.dtype.kind == "f" else array
 
     return tree.map_structure(convert, (x, y, sample_weight))
