@@ -15,6 +15,9 @@ Gradients at kinks are those of Keras on TensorFlow:
 - at 0, `relu` and `abs` have the slope 0, `leaky_relu` and `elu` that of the left side, `selu` that
   of the right one (`activations.CURVES`).
 
+What an element adds nothing to gives it the gradient 0, where the slope is infinite too: `sqrt(x)[1]`
+of x = [0, 4] (`steep`). Lengths and deviations (`norm`, `std`, distances) have the slope 0 at 0.
+
 Where TensorFlow's contradict the function, such as the slope of a product with a zero in it,
 gradients are the function's: each factor's is the product of the others.
 

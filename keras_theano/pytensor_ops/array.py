@@ -67,7 +67,8 @@ class _LogAddExp(_NumpyFunction, BinaryScalarOp):
 
     def pullback(self, inputs, outputs, output_grads):
         (z,), (gz,) = outputs, output_grads
-        return [gz * exp(x - z) for x in inputs]
+        # Where one is infinite, the result is that one.
+        return [gz * switch(x >= z, x.ones_like(), exp(x - z)) for x in inputs]
 
 
 class _Cbrt(_NumpyFunction, UnaryScalarOp):

@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 from keras.src import tree
 
-from keras_theano.pytensor_ops import linalg, reductions
+from keras_theano.pytensor_ops import linalg, reductions, steep
 from keras_theano.src.body import rebuild
 from keras_theano.src.core import convert_to_tensor
 from keras_theano.src.missing import missing_op
@@ -186,13 +186,14 @@ def _vector_norm(x, ord, axes, keepdims):
     if ord == 1:
         return pt.sum(size_of, axis=axes, keepdims=keepdims)
     if ord == 2:
-        return pt.sqrt(pt.sum(pt.sqr(size_of), axis=axes, keepdims=keepdims))
+        return steep.root(pt.sum(pt.sqr(size_of), axis=axes, keepdims=keepdims))
     if isinstance(ord, str):
         raise ValueError(
             f"Invalid `ord` argument for vector norm. Received: ord={ord!r} (expected a number)"
         )
     ord = as_symbol(ord, size_of.type.dtype)
-    return pt.sum(size_of**ord, axis=axes, keepdims=keepdims) ** (1 / ord)
+    total = pt.sum(steep.root_of_any_order(size_of, ord), axis=axes, keepdims=keepdims)
+    return steep.root_of_any_order(total, 1 / ord)
 
 
 def _matrix_norm(x, ord, axes, keepdims):

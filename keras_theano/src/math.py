@@ -5,6 +5,7 @@ import pytensor.tensor as pt
 from keras.src.utils.module_utils import scipy
 from pytensor.gradient import disconnected_grad
 
+from keras_theano.pytensor_ops import steep
 from keras_theano.pytensor_ops.linalg import slogdet
 from keras_theano.pytensor_ops.math import (
     FourierTransform,
@@ -128,7 +129,7 @@ def cdist(x, y):
     if None not in widths and widths[0] != widths[1]:
         raise ValueError("Last dimension of inputs to `cdist` must match")
     difference = pt.expand_dims(x, -2) - pt.expand_dims(y, -3)
-    return pt.sqrt(pt.sum(pt.sqr(difference), axis=-1))
+    return steep.root(pt.sum(pt.sqr(difference), axis=-1))
 
 
 # --- Element-wise --------------------------------------------------------------------------------
@@ -137,7 +138,7 @@ def cdist(x, y):
 @op
 def rsqrt(x):
     (x,) = _floating(x)
-    return pt.reciprocal(pt.sqrt(x))
+    return steep.reciprocal(steep.sqrt(x))
 
 
 @op
@@ -152,7 +153,7 @@ def erfc(x):
 
 @op
 def erfinv(x):
-    return pt.erfinv(*_floating(x))
+    return steep.erfinv(*_floating(x))
 
 
 @op

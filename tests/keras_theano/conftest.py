@@ -7,10 +7,12 @@ from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "theano"
 
-import keras_theano  # noqa: F401 - before Keras, whose choice of engine it extends
+import keras_theano  # before Keras, whose choice of engine it extends
+from keras_theano import setting
 
 # isort: split
 import pytensor
+import pytest
 
 # A rewriting that fails is an error here; PyTensor would print it and go on with slower nodes.
 pytensor.config.on_opt_error = "raise"
@@ -28,3 +30,14 @@ def _made_for_this_python():
 
 if _made_for_this_python() and str(_TESTDEPS) not in sys.path:
     sys.path.append(str(_TESTDEPS))
+
+
+@pytest.fixture(params=["vm", pytest.param("jax", marks=pytest.mark.slow)])
+def mode(request):
+    """Both modes that most people use, one after the other."""
+    if request.param == "jax":
+        pytest.importorskip("jax", reason="JAX is in .testdeps")
+    keras_theano.set_mode(request.param)
+    yield request.param
+    keras_theano.set_mode("vm")
+    setting._chosen = None

@@ -64,8 +64,23 @@ KINKS = np.array([-7, -6, -3, -2, -1, -0.5, -0.0, 0, 0.5, 1, 2, 3, 6, 7])
 # (name, further arguments). Not celu, whose slope at 0 TensorFlow makes 2 of two times 1, and not
 # sparsemax, whose slope where elements are equal TensorFlow takes for a constant's.
 ACTIVATIONS = [
-    *((name,) for name in "relu relu6 leaky_relu elu selu gelu softsign hard_sigmoid".split()),
-    *((name,) for name in "hard_silu hard_tanh sparse_sigmoid sparse_plus silu softplus".split()),
+    *(
+        (name,)
+        for name in [
+            "relu",
+            "relu6",
+            "leaky_relu",
+            "elu",
+            "selu",
+            "gelu",
+            "softsign",
+            "hard_sigmoid",
+        ]
+    ),
+    *(
+        (name,)
+        for name in ["hard_silu", "hard_tanh", "sparse_sigmoid", "sparse_plus", "silu", "softplus"]
+    ),
     *((name, 0.5) for name in ("soft_shrink", "hard_shrink", "elu", "leaky_relu")),
     *[("leaky_relu", slope) for slope in (-0.5, 0.0, 2.0)],
     ("threshold", 0.5, 0.25),
@@ -138,19 +153,6 @@ if __name__ == "__main__":
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory):
     return tensorflows(__file__, tmp_path_factory.mktemp("kinks"))
-
-
-@pytest.fixture(params=["vm", "jax"])
-def mode(request):
-    import keras_theano
-    from keras_theano import setting
-
-    if request.param == "jax":
-        pytest.importorskip("jax", reason="JAX is in .testdeps")
-    keras_theano.set_mode(request.param)
-    yield
-    keras_theano.set_mode("vm")
-    setting._chosen = None
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -6,8 +6,9 @@ import math
 import numpy as np
 import pytensor.tensor as pt
 from keras.src.backend import config
+from pytensor.graph.basic import Constant
 
-from keras_theano.pytensor_ops import array
+from keras_theano.pytensor_ops import array, steep
 from keras_theano.src.numpy_ops.helpers import (
     as_bool,
     as_float,
@@ -35,28 +36,28 @@ def _float_unary(name, function):
 exp = _float_unary("exp", pt.exp)
 exp2 = _float_unary("exp2", pt.exp2)
 expm1 = _float_unary("expm1", pt.expm1)
-log = _float_unary("log", pt.log)
-log10 = _float_unary("log10", pt.log10)
-log1p = _float_unary("log1p", pt.log1p)
-log2 = _float_unary("log2", pt.log2)
-sqrt = _float_unary("sqrt", pt.sqrt)
+log = _float_unary("log", steep.log)
+log10 = _float_unary("log10", steep.log10)
+log1p = _float_unary("log1p", steep.log1p)
+log2 = _float_unary("log2", steep.log2)
+sqrt = _float_unary("sqrt", steep.sqrt)
 sin = _float_unary("sin", pt.sin)
 cos = _float_unary("cos", pt.cos)
 tan = _float_unary("tan", pt.tan)
 sinh = _float_unary("sinh", pt.sinh)
 cosh = _float_unary("cosh", pt.cosh)
 tanh = _float_unary("tanh", pt.tanh)
-arcsin = _float_unary("arcsin", pt.arcsin)
-arccos = _float_unary("arccos", pt.arccos)
+arcsin = _float_unary("arcsin", steep.arcsin)
+arccos = _float_unary("arccos", steep.arccos)
 arctan = _float_unary("arctan", pt.arctan)
 arcsinh = _float_unary("arcsinh", pt.arcsinh)
-arccosh = _float_unary("arccosh", pt.arccosh)
-arctanh = _float_unary("arctanh", pt.arctanh)
+arccosh = _float_unary("arccosh", steep.arccosh)
+arctanh = _float_unary("arctanh", steep.arctanh)
 floor = _float_unary("floor", pt.floor)
 ceil = _float_unary("ceil", pt.ceil)
 deg2rad = _float_unary("deg2rad", pt.deg2rad)
 rad2deg = _float_unary("rad2deg", pt.rad2deg)
-reciprocal = _float_unary("reciprocal", pt.reciprocal)
+reciprocal = _float_unary("reciprocal", steep.reciprocal)
 
 
 @op
@@ -168,7 +169,6 @@ less = _binary("less", pt.lt)
 less_equal = _binary("less_equal", pt.le)
 greater = _binary("greater", pt.gt)
 greater_equal = _binary("greater_equal", pt.ge)
-divide = _binary("divide", pt.true_div, float)
 
 
 @op
@@ -184,6 +184,18 @@ def bitwise_or(x, y):
 @op
 def bitwise_xor(x, y):
     return pt.xor(*promote(x, y))
+
+
+def _is_constant(x, holds):
+    """Whether `x` is a constant for all elements of which `holds`."""
+    return isinstance(x, Constant) and builtins.bool(np.all(holds(x.data)))
+
+
+@op
+def divide(x1, x2):
+    x1, x2 = promote(x1, x2, at_least=float)
+    never_zero = _is_constant(x2, lambda number: number != 0)
+    return (pt.true_div if never_zero else steep.true_div)(x1, x2)
 
 
 def true_divide(x1, x2):
@@ -224,7 +236,9 @@ def minimum(x1, x2):
 
 @op
 def power(x1, x2):
-    return pt.pow(*_bool_as_int(*promote(x1, x2)))
+    x1, x2 = _bool_as_int(*promote(x1, x2))
+    never_steep = _is_constant(x2, lambda number: number >= 1)
+    return (pt.pow if never_steep else steep.power)(x1, x2)
 
 
 @op
@@ -234,7 +248,7 @@ def floor_divide(x1, x2):
 
 @op
 def mod(x1, x2):
-    return pt.mod(*_bool_as_int(*promote(x1, x2)))
+    return steep.mod(*_bool_as_int(*promote(x1, x2)))
 
 
 @op
@@ -282,12 +296,12 @@ def clip(x, x_min, x_max):
 # --- The rest -------------------------------------------------------------------------------------
 
 
-cbrt = _float_unary("cbrt", array.cbrt)
+cbrt = _float_unary("cbrt", steep.cbrt)
 hypot = _binary("hypot", array.hypot, float)
 heaviside = _binary("heaviside", array.heaviside, float)
 logaddexp = _binary("logaddexp", array.logaddexp, float)
 nextafter = _binary("nextafter", array.nextafter, float)
-arctan2 = _binary("arctan2", pt.arctan2, float)
+arctan2 = _binary("arctan2", steep.arctan2, float)
 
 
 @op

@@ -8,7 +8,7 @@ from keras.src.backend.common.backend_utils import canonicalize_axis
 from pytensor.graph.basic import Variable as TheanoVariable
 from pytensor.tensor.extra_ops import CumOp
 
-from keras_theano.pytensor_ops import reductions
+from keras_theano.pytensor_ops import reductions, steep
 from keras_theano.src.numpy_ops.helpers import (
     as_axes,
     as_bool,
@@ -90,7 +90,7 @@ def var(x, axis=None, keepdims=False):
 
 @op
 def std(x, axis=None, keepdims=False):
-    return pt.sqrt(var(x, axis, keepdims))
+    return steep.root(var(x, axis, keepdims))
 
 
 def _extreme(name, theano_max, worst, x, axis, keepdims, initial):
@@ -313,24 +313,26 @@ def nanargmin(x, axis=None, keepdims=False):
     return _nan_arg(argmin, np.inf, x, axis, keepdims)
 
 
-def _nan_mean(x, axis, keepdims):
-    count = sum(cast(pt.invert(pt.isnan(x)), x.type.dtype), axis, keepdims)
-    return nansum(x, axis, keepdims) / count
+def _nan_mean(x, axis, keepdims, nan):
+    """The mean of `x` but for the elements at which `nan` holds."""
+    count = sum(cast(pt.invert(nan), x.type.dtype), axis, keepdims)
+    return sum(pt.switch(nan, scalar(0, x), x), axis, keepdims) / count
 
 
 @op
 def nanmean(x, axis=None, keepdims=False):
     x, dtype = float_compute(x)
-    return cast(_nan_mean(x, axis, keepdims), dtype)
+    return cast(_nan_mean(x, axis, keepdims, pt.isnan(x)), dtype)
 
 
 @op
 def nanvar(x, axis=None, keepdims=False):
     x, dtype = float_compute(x)
-    deviation = x - _nan_mean(x, axis, keepdims=True)
-    return cast(_nan_mean(pt.sqr(deviation), axis, keepdims), dtype)
+    nan = pt.isnan(x)
+    deviation = pt.switch(nan, scalar(0, x), x - _nan_mean(x, axis, True, nan))
+    return cast(_nan_mean(pt.sqr(deviation), axis, keepdims, nan), dtype)
 
 
 @op
 def nanstd(x, axis=None, keepdims=False):
-    return pt.sqrt(nanvar(as_symbol(x), axis, keepdims))
+    return steep.root(nanvar(as_symbol(x), axis, keepdims))
