@@ -56,12 +56,12 @@ _hints_shown: dict[str, int] = {}
 _tried: set[str] = set()
 
 
-def check(exercise, answer):
+def check(exercise: str, answer: object) -> None:
     """Check an answer and print a line: right, not yet, or what to think about. Never raises
     for a wrong answer, so that a notebook with blanks still runs from top to bottom.
 
     Args:
-        exercise: str, lesson and number, such as `"1.2"`.
+        exercise: lesson and number, such as `"1.2"`.
         answer: the learner's answer, a value or a function; `...` is a blank.
     """
     verdict = grade(exercise, answer)
@@ -75,7 +75,7 @@ def check(exercise, answer):
         print(f'  hint("{exercise}") says more.')
 
 
-def grade(exercise, answer):
+def grade(exercise: str, answer: object) -> Verdict:
     """The `Verdict` on an answer, without printing or remembering it."""
     number, module = _find(exercise)
     if _is_blank(answer):
@@ -92,7 +92,7 @@ def grade(exercise, answer):
     return Verdict("right", praise or "")
 
 
-def hint(exercise):
+def hint(exercise: str) -> None:
     """Print the exercise's next hint; after the last one, say how to see the solution."""
     if not (found := _find_or_say(exercise)):
         return
@@ -105,7 +105,7 @@ def hint(exercise):
         print(f'That was the last hint. After a try, solution("{exercise}") shows one answer.')
 
 
-def solution(exercise):
+def solution(exercise: str) -> None:
     """Print the reference solution, once the learner has checked an answer of their own."""
     if not (found := _find_or_say(exercise)):
         return
@@ -116,31 +116,31 @@ def solution(exercise):
     print(inspect.getsource(getattr(module, f"solution_{number}")).rstrip())
 
 
-def reveal(guess, truth, note=""):
+def reveal(guess: object, truth: object, note: str = "") -> None:
     """Print a guess that was written down before, beside what came out.
 
     Args:
         guess: the guess, number or words; `...` if none was made.
         truth: what came out.
-        note: str, a sentence put behind it.
+        note: a sentence put behind it.
     """
     made = "You wrote down no guess" if _is_blank(guess) else f"Your guess: {guess}"
     print(f"{made}. What came out: {truth}. {note}".rstrip())
 
 
-def material(exercise, *given):
+def material(exercise: str, *given: object) -> object:
     """What an exercise examines, made out of sight by its module's `material_N`."""
     number, module = _find(exercise)
     return getattr(module, f"material_{number}")(*given)
 
 
-def progress():
+def progress() -> str:
     """One line on the exercises checked so far in this kernel."""
     right = sum(state == "right" for state in _states.values())
     return f"Exercises: {right} right of the {len(_states)} that check themselves."
 
 
-def forget():
+def forget() -> None:
     """Forget all tries and hints of this kernel: a lesson begins."""
     _states.clear()
     _hints_shown.clear()

@@ -7,7 +7,13 @@ As in PyTensor's own `dprint`, the result is on top and what it is made of below
 imports no engine; it only follows `variable.owner.inputs`.
 """
 
+from __future__ import annotations
+
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["draw_graph", "graph_operations"]
 
@@ -25,29 +31,29 @@ HALF = 0.19  # inches, half a box's height
 SWEEPS = 12  # rounds of shifting each row towards its neighbours; small graphs settle sooner
 
 
-def graph_operations(outputs):
+def graph_operations(outputs: Any) -> list[str]:
     """The names of a graph's operations, one for each box, inputs before what uses them.
 
     Args:
         outputs: a PyTensor variable, a sequence of them, or a compiled function (with its updates).
 
     Returns:
-        list of str, as `dprint` names them but without details, such as `["Pow", "Sum"]`.
+        Names as in `dprint` but without details, such as `["Pow", "Sum"]`.
         Those that only fit shapes and types (casts, new axes) are left out, and one that does
         several steps in one go, element by element, is named by its steps: `"Mul, Tanh"`.
     """
     return [_name(node) for node in _read(outputs) if _kind(node) == "operation"]
 
 
-def draw_graph(outputs, title=""):
+def draw_graph(outputs: Any, title: str = "") -> Figure:
     """Draw a graph: the result on top, inputs below, an arrow from each value to its use.
 
     Args:
         outputs: a PyTensor variable, a sequence of them, or a compiled function (with its updates).
-        title: str.
+        title: put above it.
 
     Returns:
-        `matplotlib.figure.Figure` with an `alt` text that names inputs and operations.
+        A figure with an `alt` text that names inputs and operations.
 
     Raises:
         ValueError: a graph of more than 60 boxes, which no page can hold.

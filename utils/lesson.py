@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from utils import exercises, figures
 
@@ -69,13 +70,13 @@ _started = time.perf_counter()
 _checkpoints: list[Checkpoint] = []
 
 
-def start(expected_engine=None, seed=1):
+def start(expected_engine: str | None = None, seed: int = 1) -> None:
     """Begin a lesson: fix the seeds, set the figure style, say what the lesson runs on.
 
     Args:
         expected_engine: `"theano"` or `"tensorflow"`, checked against what Keras runs on; None for
             a lesson that does not use Keras in its own process.
-        seed: int, for `random`, NumPy's global generator and Keras.
+        seed: for `random`, NumPy's global generator and Keras.
 
     Raises:
         RuntimeError: Keras is not imported yet, or runs on another engine.
@@ -95,7 +96,7 @@ def start(expected_engine=None, seed=1):
     print(f"{engine()}; Python {platform.python_version()}, {cores()} CPU cores; seed {seed}")
 
 
-def engine():
+def engine() -> str:
     """What Keras runs on, in words, such as `"Keras 3.15.1 on Theano (PyTensor 3.0.7)"`."""
     if "keras" not in sys.modules:
         return "Keras not loaded"
@@ -105,7 +106,7 @@ def engine():
     return f"Keras {keras.__version__} on {words.format(version(*packages))}"
 
 
-def device():
+def device() -> str:
     """The device that does the arithmetic: `"CPU"` or `"GPU"`, as the engine tells."""
     # On Theano first: there, too, Keras loads TensorFlow for some of its layers.
     if "keras_theano" in sys.modules:
@@ -115,7 +116,7 @@ def device():
     return "CPU"
 
 
-def version(*packages):
+def version(*packages: str) -> str:
     """The version of the first of `packages` that is installed, or `"not installed"`."""
     for package in packages:
         try:
@@ -125,7 +126,7 @@ def version(*packages):
     return "not installed"
 
 
-def cores():
+def cores() -> int:
     """How many CPU cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -146,16 +147,18 @@ def _require(expected):
         )
 
 
-def checkpoint(name, value, low, high, look=None):
+def checkpoint(
+    name: str, value: npt.ArrayLike, low: float, high: float, look: str | None = None
+) -> None:
     """Hold a result to the band in which the lesson expects it, and print one line.
 
     The line is also what `tools/notebook.py headlines` reads from the saved notebook.
 
     Args:
-        name: str, what was measured, without a colon.
+        name: what was measured, without a colon.
         value: number, scalar array or scalar tensor.
         low, high: the band, both ends included.
-        look: str, a sentence that says where to look if the value is outside; a general one
+        look: a sentence that says where to look if the value is outside; a general one
             if None.
 
     Raises:
@@ -188,7 +191,7 @@ _LINE = re.compile(
 )
 
 
-def read_checkpoints(text):
+def read_checkpoints(text: str) -> list[Checkpoint]:
     """The checkpoints in a printed text, as `checkpoint` prints them: a list of `Checkpoint`."""
     return [
         Checkpoint(m["name"], float(m["value"]), float(m["low"]), float(m["high"]))
@@ -196,7 +199,7 @@ def read_checkpoints(text):
     ]
 
 
-def finish():
+def finish() -> None:
     """End a lesson: one line each for the checkpoints, the exercises, and time and memory.
 
     A checkpoint outside its band has raised before, so the ones counted here all held.
@@ -208,7 +211,7 @@ def finish():
     )
 
 
-def peak_memory():
+def peak_memory() -> int:
     """The most memory this process has held so far, in bytes (resident set)."""
     status = Path("/proc/self/status")
     if status.exists():

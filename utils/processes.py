@@ -13,15 +13,15 @@ __all__ = ["run_programs"]
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run_programs(programs, timeout=300):
+def run_programs(programs: dict[str, str], timeout: float = 300) -> dict[str, str]:
     """Run Python programs at the same time and return what each printed.
 
     Args:
-        programs: dict, name -> source code. The course's packages can be imported in it.
+        programs: name -> source code. The course's packages can be imported in it.
         timeout: seconds after which a program is stopped.
 
     Returns:
-        dict, name -> text printed on standard output.
+        Name -> text printed on standard output.
 
     Raises:
         RuntimeError: a program failed or took too long; the message names it and ends with the

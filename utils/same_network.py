@@ -7,6 +7,10 @@ with ReLU between two layers and softmax after the last one; training is plain S
 cross-entropy of a batch.
 """
 
+from __future__ import annotations  # Python 3.7 reads this file too
+
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 __all__ = ["BATCH", "LEARNING_RATE", "SIZES", "STEPS", "batches", "initial_weights"]
@@ -17,15 +21,17 @@ STEPS = 50
 BATCH = 64
 
 
-def initial_weights(sizes=SIZES, seed=0):
+def initial_weights(
+    sizes: Sequence[int] = SIZES, seed: int = 0
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Glorot and Bengio's (2010) uniform weights and zero biases, one pair a layer.
 
     Args:
-        sizes: Units of each layer, the input's first.
-        seed: int, 0 to 2**32 - 1.
+        sizes: units of each layer, the input's first.
+        seed: 0 to 2**32 - 1.
 
     Returns:
-        list of pairs: kernel `(inputs, units)` and bias `(units,)`, float32.
+        For each layer a pair: kernel `(inputs, units)` and bias `(units,)`, float32.
 
     Raises:
         ValueError: fewer than two sizes, or one below 1.
@@ -41,15 +47,17 @@ def initial_weights(sizes=SIZES, seed=0):
     return weights
 
 
-def batches(x, y, size=BATCH, steps=STEPS, seed=0):
+def batches(
+    x: np.ndarray, y: np.ndarray, size: int = BATCH, steps: int = STEPS, seed: int = 0
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield `steps` batches: shuffled epochs, one after the other, without a smaller last batch.
 
     Args:
-        x: array `(n, ...)`.
-        y: array `(n, ...)`, a row for each of x.
-        size: int, examples in a batch, 1 to n.
-        steps: int, how many batches.
-        seed: int, 0 to 2**32 - 1.
+        x: `(n, ...)`.
+        y: `(n, ...)`, a row for each of x.
+        size: examples in a batch, 1 to n.
+        steps: how many batches.
+        seed: 0 to 2**32 - 1.
 
     Yields:
         pairs `(x[rows], y[rows])` with `size` rows.

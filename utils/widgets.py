@@ -4,15 +4,22 @@ The figure is an ordinary output beside the controls, not part of the widget, so
 still shows it, with its alternative text, where no kernel runs (a web page, GitHub, print).
 """
 
+from __future__ import annotations
+
 import inspect
 import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from utils import figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["explore"]
 
 
-def explore(draw, **controls):
+def explore(draw: Callable[..., Figure], **controls: object) -> None:
     """Show `draw(...)` with a control for each named argument, and redraw when one is moved.
 
     Args:
@@ -24,7 +31,7 @@ def explore(draw, **controls):
             `draw`, or else in the middle or at the first choice.
 
     Returns:
-        None. All controls are reached with Tab and moved with the arrow keys.
+        Nothing. All controls are reached with Tab and moved with the arrow keys.
 
     Raises:
         TypeError: `draw` returns something else than a figure, or a control is none of these.

@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from typing import NamedTuple, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 SPLITS = ("train", "validation", "test")
@@ -49,7 +50,7 @@ class Divided:
     def __len__(self) -> int:
         return len(self.splits)
 
-    def __getitem__(self, chosen) -> Self:
+    def __getitem__(self, chosen: int | slice | npt.ArrayLike) -> Self:
         rows = np.atleast_1d(np.arange(len(self))[chosen])
         picked = {}
         for field in fields(self):

@@ -4,7 +4,7 @@ Every loader returns pandas DataFrames with fixed splits, from the checkout, wit
 """
 
 import zipfile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from utils.data.splits import TrainValidationTest
 _MISSING_DELAY = np.iinfo(np.int16).min  # how flights.npz marks a delay that is not known
 
 
-def read_table(pack: str, file: str, **options) -> pd.DataFrame:
+def read_table(pack: str, file: str, **options: Any) -> pd.DataFrame:
     """One `.csv.gz` file of a pack, checked; other arguments go to `pandas.read_csv`."""
     # keep_default_na: "NA" and "null" are words, only an empty field is missing
     options = {"keep_default_na": False, "na_values": [""], **options}

@@ -8,7 +8,7 @@ import gzip
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,9 @@ import pandas as pd
 from utils.data.packs import DataError, load_arrays, pack_path
 from utils.data.splits import Samples, TrainTest, TrainValidationTest
 from utils.data.tables import read_table
+
+if TYPE_CHECKING:
+    import keras
 
 # ---------------------------------------------------------------- reviews
 
@@ -408,8 +411,8 @@ class Vocabulary:
         between = "" if self.split == "character" else " "
         return between.join(self._words[number] for number in numbers if number != 0)
 
-    def layer(self):
-        """A `keras.layers.TextVectorization` with this vocabulary. Imports TensorFlow."""
+    def layer(self) -> "keras.layers.TextVectorization":
+        """The Keras layer with this vocabulary. Imports TensorFlow."""
         import keras
 
         layer = keras.layers.TextVectorization(

@@ -85,7 +85,7 @@ def _network(input_shape, classes):
 class SizeCheck(layers.Layer):
     """Lets pictures pass, and refuses those of which nothing would be left: `(n, 0, 0, 512)`."""
 
-    def call(self, images):
+    def call(self, images: keras.KerasTensor) -> keras.KerasTensor:
         _check_size(images.shape[1:])
         return images
 

@@ -9,31 +9,32 @@
 - `gradients`: compare a gradient, a custom one too, with finite differences.
 - `training`: a loop with a progress bar, a history, early stopping, and checkpoints to resume from.
 
-Importing this package imports TensorFlow, which `import utils` alone does not. It does not touch the
-devices: memory can still be limited afterwards. It works with `tf.Tensor`, `tf.Variable` and
-`tf.function`; with Keras models and optimizers too, if Keras runs on TensorFlow.
+Each name is imported when it is first asked for, and TensorFlow with it; `import utils.tf` alone does
+not. It does not touch the devices: memory can still be limited afterwards. It works with `tf.Tensor`,
+`tf.Variable` and `tf.function`; with Keras models and optimizers too, if Keras runs on TensorFlow.
 """
 
-from utils.tf.devices import cap_memory, describe_devices, gpu_memory, grow_memory, split_cpu
-from utils.tf.gradients import GradientError, GradientReport, check_gradients
-from utils.tf.shapes import ShapeError, check_shapes
-from utils.tf.tracing import CountedFunction, RetraceError, Trace, count_traces
-from utils.tf.training import fit
+from importlib import import_module
 
-__all__ = [
-    "CountedFunction",
-    "GradientError",
-    "GradientReport",
-    "RetraceError",
-    "ShapeError",
-    "Trace",
-    "cap_memory",
-    "check_gradients",
-    "check_shapes",
-    "count_traces",
-    "describe_devices",
-    "fit",
-    "gpu_memory",
-    "grow_memory",
-    "split_cpu",
-]
+_NAMES = {
+    "devices": ["cap_memory", "describe_devices", "gpu_memory", "grow_memory", "split_cpu"],
+    "gradients": ["GradientError", "GradientReport", "check_gradients"],
+    "shapes": ["ShapeError", "check_shapes"],
+    "tracing": ["CountedFunction", "RetraceError", "Trace", "count_traces"],
+    "training": ["fit"],
+}
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = found  # from now on it is found without this function
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -10,14 +10,12 @@ import tensorflow as tf
 
 __all__ = ["cap_memory", "describe_devices", "gpu_memory", "grow_memory", "split_cpu"]
 
-GIB = 2**30
 
-
-def grow_memory():
+def grow_memory() -> list[str]:
     """Let TensorFlow take GPU memory as it needs it, instead of nearly all of it at the start.
 
     Returns:
-        list of str, the GPUs it now holds for, such as `["GPU:0"]`; empty without a GPU.
+        The GPUs it now holds for, such as `["GPU:0"]`; empty without a GPU.
 
     Raises:
         RuntimeError: TensorFlow has computed something already and took memory the other way, or a
@@ -29,14 +27,14 @@ def grow_memory():
     return [_short(gpu) for gpu in gpus]
 
 
-def cap_memory(gibibytes):
+def cap_memory(gibibytes: float) -> list[str]:
     """Let TensorFlow take at most so much memory of each GPU.
 
     Args:
-        gibibytes: float above 0, in GiB (2**30 bytes).
+        gibibytes: above 0, in GiB (2**30 bytes).
 
     Returns:
-        list of str, the GPUs with a cap, such as `["GPU:0"]`; empty without a GPU.
+        The GPUs with a cap, such as `["GPU:0"]`; empty without a GPU.
 
     Raises:
         RuntimeError: TensorFlow has computed something already, or `grow_memory` came before.
@@ -51,16 +49,16 @@ def cap_memory(gibibytes):
     return [_short(gpu) for gpu in gpus]
 
 
-def split_cpu(count):
+def split_cpu(count: int) -> list[str]:
     """Make one CPU look like several, to try `tf.distribute` without a second device.
 
     The parts share the same cores, so nothing gets faster.
 
     Args:
-        count: int, at least 1.
+        count: at least 1.
 
     Returns:
-        list of str, to hand to a strategy: `tf.distribute.MirroredStrategy(split_cpu(2))`.
+        Names to hand to a strategy: `tf.distribute.MirroredStrategy(split_cpu(2))`.
 
     Raises:
         RuntimeError: TensorFlow has computed something already with another number of parts.
@@ -74,13 +72,13 @@ def split_cpu(count):
     return [f"CPU:{number}" for number in range(count)]
 
 
-def describe_devices():
+def describe_devices() -> str:
     """What TensorFlow can compute on, one line a device, as a text to print.
 
     Reading it starts nothing: memory can still be limited afterwards.
 
     Returns:
-        str, such as `"CPU:0    8 cores\\nGPU:0    Tesla T4, compute capability 7.5; takes ..."`.
+        Such as `"CPU:0    8 cores\\nGPU:0    Tesla T4, compute capability 7.5; takes ..."`.
     """
     lines = [f"TensorFlow {tf.__version__}"]
     for device in tf.config.list_physical_devices():
@@ -91,14 +89,14 @@ def describe_devices():
     return "\n".join(lines)
 
 
-def gpu_memory(device="GPU:0"):
+def gpu_memory(device: str = "GPU:0") -> dict[str, int]:
     """Bytes of GPU memory that tensors hold now, and the most they held so far.
 
     Args:
-        device: str, a GPU's short name.
+        device: a GPU's short name.
 
     Returns:
-        dict with `"current"` and `"peak"`, int, in bytes.
+        `"current"` and `"peak"`, in bytes.
 
     Raises:
         ValueError: there is no such GPU. (TensorFlow does not count a CPU's memory;

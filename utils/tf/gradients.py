@@ -5,9 +5,11 @@
 Worth its second for every `tf.custom_gradient`: a wrong one does not fail, it only learns badly.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 __all__ = ["GradientError", "GradientReport", "check_gradients"]
@@ -40,7 +42,14 @@ class GradientReport:
         return "\n".join(self.lines)
 
 
-def check_gradients(function, *inputs, variables=(), tolerance=1e-6, elements=100, seed=0):
+def check_gradients(
+    function: Callable,
+    *inputs: npt.ArrayLike,
+    variables: Iterable[tf.Variable] = (),
+    tolerance: float = 1e-6,
+    elements: int = 100,
+    seed: int = 0,
+) -> GradientReport:
     """Compare the gradients that TensorFlow computes with central differences.
 
     The outputs are summed with random weights first, so that a custom gradient that ignores what comes
@@ -54,12 +63,12 @@ def check_gradients(function, *inputs, variables=(), tolerance=1e-6, elements=10
             the others, such as class numbers, are handed on as they are.
         variables: `tf.Variable`s of float64 that the function uses, such as a layer's weights,
             checked too (Keras's variables as well); they have their values back afterwards.
-        tolerance: float, the largest difference allowed, relative to the larger of the two slopes.
-        elements: int, how many elements of each input are checked, chosen by `seed` if there are more.
-        seed: int, for the weights of the outputs and the choice of elements.
+        tolerance: the largest difference allowed, relative to the larger of the two slopes.
+        elements: how many elements of each input are checked, chosen by `seed` if there are more.
+        seed: for the weights of the outputs and the choice of elements.
 
     Returns:
-        `GradientReport`, if all agree.
+        The report, if all agree.
 
     Raises:
         GradientError: a slope differs, or the gradient is None where the output changes. The message

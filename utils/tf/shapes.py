@@ -9,6 +9,7 @@ the function is traced is checked then and costs nothing later, an axis of unkno
 whenever the function runs (except under `jit_compile=True`, where XLA leaves assertions out).
 """
 
+import numpy.typing as npt
 import tensorflow as tf
 
 __all__ = ["ShapeError", "check_shapes"]
@@ -22,17 +23,19 @@ class ShapeError(ValueError):
 
 
 @tf.autograph.experimental.do_not_convert
-def check_shapes(*tensors_and_axes, **sizes):
+def check_shapes(
+    *tensors_and_axes: npt.ArrayLike | str, **sizes: int
+) -> dict[str, int | tf.Tensor | None]:
     """Check the shapes of tensors against the names of their axes.
 
     Args:
         *tensors_and_axes: a tensor, its axes, the next tensor, its axes, and so on. The axes are one
             str with a word for each, separated by spaces: a name (`batch`), a size (`3`), `_` for
             an axis of any size, or, once, `...` for any number of axes.
-        **sizes: the size of a named axis, int.
+        **sizes: the size of a named axis.
 
     Returns:
-        dict, name -> size: an int, or in `tf.function` a scalar int32 tensor where the size is
+        Name -> size: an int, or in `tf.function` a scalar int32 tensor where the size is
         not known while tracing; None for an axis of unknown size of a Keras tensor.
 
     Raises:

@@ -16,12 +16,15 @@ A trace runs the Python code to build a graph, which can take a thousand times a
 graph. TensorFlow warns of it only once five of the last six calls did so.
 """
 
+from __future__ import annotations
+
 import enum
 import functools
 import inspect
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -89,12 +92,14 @@ class Trace:
         return f"call {self.call}: {why}"
 
 
-def count_traces(function=None, *, limit=None, **options):
+def count_traces(
+    function: Callable | None = None, *, limit: int | None = None, **options: Any
+) -> CountedFunction | Callable[[Callable], CountedFunction]:
     """Wrap a function so that its traces are counted and explained; also a decorator.
 
     Args:
         function: a `tf.function`, or a Python function, which becomes one; in a class, a method.
-        limit: int, how many calls may trace; None for any number.
+        limit: how many calls may trace; None for any number.
         **options: for `tf.function`, if a Python function was given.
 
     Returns:
@@ -126,7 +131,7 @@ class CountedFunction:
         traces: list of `Trace`, in order.
     """
 
-    def __init__(self, function, limit=None):
+    def __init__(self, function: Callable, limit: int | None = None):
         self.function = function
         self.limit = limit
         self.calls = 0
@@ -134,7 +139,7 @@ class CountedFunction:
         self._seen = []  # what the arguments of each call in `traces` were
         functools.update_wrapper(self, function.python_function)
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function.
 
         Raises:
@@ -156,12 +161,12 @@ class CountedFunction:
         return instance.__dict__.setdefault(self.__name__, bound)
 
     @property
-    def count(self):
-        """How many calls traced: int."""
+    def count(self) -> int:
+        """How many calls traced."""
         return len(self.traces)
 
-    def report(self):
-        """Which calls traced and why, one line each: str."""
+    def report(self) -> str:
+        """Which calls traced and why, one line each."""
         lines = [f"{self.__name__}: {self.count} of {self.calls} calls traced"]
         return "\n  ".join([*lines, *map(str, self.traces)])
 

@@ -9,7 +9,9 @@ import itertools
 import json
 import math
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -22,21 +24,21 @@ KEPT = 2  # checkpoints; if the computer fails while one is written, the other i
 
 
 def fit(
-    step,
-    dataset,
-    epochs,
+    step: Callable,
+    dataset: Iterable | Callable[[int], Iterable],
+    epochs: int,
     *,
-    steps_per_epoch=None,
-    validate=None,
-    on_epoch=None,
-    monitor=None,
-    patience=None,
-    mode="min",
-    checkpoint=None,
-    state=None,
-    save_every=None,
-    progress=True,
-):
+    steps_per_epoch: int | None = None,
+    validate: Callable | None = None,
+    on_epoch: Callable[[int, dict[str, float]], object] | None = None,
+    monitor: str | None = None,
+    patience: int | None = None,
+    mode: str = "min",
+    checkpoint: str | Path | None = None,
+    state: dict[str, Any] | None = None,
+    save_every: int | None = None,
+    progress: bool = True,
+) -> dict[str, list[float]]:
     """Train: call `step` on every batch, epoch by epoch, and keep the metrics.
 
     With `checkpoint` the training can be stopped at any moment, even killed; the same call, in a new
@@ -51,21 +53,21 @@ def fit(
         dataset: the batches of an epoch: a `tf.data.Dataset`, list or other iterable that can be
             read again and again; or a function that is given the epoch's number, from 0, and
             returns them: `lambda epoch: data.shuffle(1000, seed=epoch).batch(64)`.
-        epochs: int, how many in all, those before the last checkpoint included.
-        steps_per_epoch: int, how many batches to read of each epoch; all of them if None.
+        epochs: how many in all, those before the last checkpoint included.
+        steps_per_epoch: how many batches to read of each epoch; all of them if None.
         validate: function without arguments, called after each epoch; returns the loss or a dict of
             metrics, kept with "val_" before their names.
         on_epoch: function, called after each epoch with its number, from 1, and the dict of its metrics.
         monitor, patience, mode: stop when the metric `monitor` was not better than its best for
             `patience` epochs; better is less, or with `mode="max"` more.
         checkpoint: folder to save in and to resume from, made if it is not there.
-        state: dict, name -> what to save: `tf.Variable`, `tf.Module`, `tf.random.Generator`, and of
+        state: name -> what to save: `tf.Variable`, `tf.Module`, `tf.random.Generator`, and of
             Keras on TensorFlow models, optimizers, metrics and other objects with variables.
-        save_every: int, steps of an epoch after which to save; if None only after each epoch.
+        save_every: steps of an epoch after which to save; if None only after each epoch.
         progress: whether to show a bar.
 
     Returns:
-        dict, name -> list of float, one for each epoch: the mean of a metric over the epoch's
+        Name -> numbers, one for each epoch: the mean of a metric over the epoch's
         steps (each counts the same), and what `validate` returned.
 
     Raises:
