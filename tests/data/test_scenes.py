@@ -142,11 +142,11 @@ def test_sizes_and_scales():
     assert large.images.shape == (3, 224, 224, 3) and large.class_names == ("vehicle", "bird")
 
 
-@pytest.mark.parametrize("grid", [1, 4, 13, (5, 7), 96, 200])
+@pytest.mark.parametrize("grid", [1, np.int64(4), 13, (5, 7), 96, 200])
 def test_cell_coverage(scenes, grid):
     masks, classes = scenes.masks[:3], len(scenes.class_names) + 1
     found = cell_coverage(masks, grid, classes)
-    rows, columns = (grid, grid) if isinstance(grid, int) else grid
+    rows, columns = grid if isinstance(grid, tuple) else (int(grid), int(grid))
     assert found.shape == (3, rows, columns, classes) and found.dtype == np.float32
     np.testing.assert_allclose(found.sum(-1), 1, atol=1e-5)
     # Each pixel cut into so many parts that the cells' borders lie between two of them.
@@ -168,6 +168,8 @@ def test_cell_coverage(scenes, grid):
 def test_masks_of_another_kind_are_refused(masks, words):
     with pytest.raises(ValueError, match=words):
         cell_coverage(masks, 2, 3)
+    with pytest.raises(ValueError, match="at least one cell"):
+        cell_coverage(np.zeros((1, 4, 4), int), (2, 0), 3)
 
 
 def test_two_hundred_scenes_a_second(composer):

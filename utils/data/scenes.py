@@ -221,7 +221,7 @@ def cell_coverage(masks: np.ndarray, grid: int | tuple[int, int], classes: int) 
         float32 `(n, rows, columns, classes)`; the shares of a cell add up to 1.
 
     Raises:
-        ValueError: another shape, or a pixel of no class.
+        ValueError: another shape, a pixel of no class, or no cells.
     """
     masks = np.asarray(masks)
     if masks.ndim != 3 or not np.issubdtype(masks.dtype, np.integer):
@@ -232,7 +232,9 @@ def cell_coverage(masks: np.ndarray, grid: int | tuple[int, int], classes: int) 
         raise ValueError(
             f"masks hold {masks.min()} to {masks.max()}, and {classes} classes are 0 to {classes - 1}"
         )
-    rows, columns = (grid, grid) if isinstance(grid, int) else grid
+    rows, columns = map(int, np.broadcast_to(grid, 2))
+    if min(rows, columns) < 1:
+        raise ValueError(f"a grid has at least one cell, not {rows} x {columns}")
     down, across = _overlaps(rows, masks.shape[1]), _overlaps(columns, masks.shape[2])
     shares = [down @ (masks == k).astype(np.float32) @ across.T for k in range(classes)]
     return np.stack(shares, axis=-1)

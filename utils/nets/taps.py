@@ -21,7 +21,8 @@ def taps(model: keras.Model, names: Iterable[str]) -> keras.Model:
         names: names of its layers. Of a layer that is called several times the first call counts.
 
     Returns:
-        A model whose output is a dict, name -> tensor; for a single name too.
+        A model whose output is a dict, name -> tensor; for a single name too. Of a layer with several
+        outputs (an LSTM with its states, attention with its scores) it has the list of them.
 
     Raises:
         ValueError: no names, no layer of that name, or a model of another kind.
@@ -47,8 +48,8 @@ def graph_of(model: keras.Model) -> keras.Model:
     return graph
 
 
-def output_of(model: keras.Model, name: str) -> keras.KerasTensor:
-    """The symbolic output of one layer in a model.
+def output_of(model: keras.Model, name: str) -> keras.KerasTensor | list[keras.KerasTensor]:
+    """The symbolic output of one layer in a model; a list, if it has several.
 
     Raises:
         ValueError: there is no layer of that name; the message lists the most similar names.
@@ -58,8 +59,8 @@ def output_of(model: keras.Model, name: str) -> keras.KerasTensor:
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         for node in graph._nodes_by_depth[depth]:
             if node.operation.name == name:
-                (output,) = node.output_tensors
-                return output
+                outputs = list(node.output_tensors)
+                return outputs[0] if len(outputs) == 1 else outputs
     known = [layer.name for layer in model.layers]
     similar = difflib.get_close_matches(name, known, 5, 0.3) or known
     within = [layer.name for layer in model.layers if isinstance(layer, keras.Model)]

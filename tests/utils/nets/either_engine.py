@@ -78,6 +78,17 @@ def test_a_layer_of_two_models_is_tapped_in_the_one_that_was_given():
     np.testing.assert_allclose(found, computed(second), rtol=1e-6)
 
 
+def test_taps_of_a_layer_with_several_outputs():
+    x = keras.Input((4, 8))
+    _, scores = layers.MultiHeadAttention(2, 3, name="seen")(x, x, return_attention_scores=True)
+    states = layers.LSTM(5, return_state=True, name="memory")(x)
+    model = keras.Model(x, [scores, states[0]])
+    found = computed(taps(model, ["seen", "memory"]), np.stack([X] * 4, axis=1))
+    assert [part.shape for part in found["seen"]] == [(5, 4, 8), (5, 2, 4, 4)]
+    np.testing.assert_allclose(found["seen"][1].sum(-1), 1, rtol=1e-5)
+    assert [part.shape for part in found["memory"]] == [(5, 5)] * 3
+
+
 class Subclassed(keras.Model):
     def call(self, x):
         return x
