@@ -5,7 +5,9 @@ Debian's libgomp1), with conda's `onednn`, or with the system. Where there is no
 False, and NumPy does the work.
 
 One call does what takes NumPy many, on all the processor's cores. Its threads sleep between calls:
-by default OpenMP lets them spin, which takes the cores from NumPy's.
+by default OpenMP lets them spin, which takes the cores from NumPy's. Small work is done by one
+thread: to wait for another costs more, and on a busy machine, where that has to wait for a core
+itself, some milliseconds a call.
 """
 
 import contextlib
@@ -19,6 +21,8 @@ import threading
 from pathlib import Path
 
 import numpy as np
+
+from ._threads import workers
 
 VARIABLE = "KERAS_THEANO_ONEDNN"
 PACKAGE = "onednn-cpu-gomp"
@@ -47,6 +51,7 @@ _MOST_AXES = 12
 TRAINING = 64
 MOST_SPATIAL_AXES = 3
 _ALIGNMENT = 64
+LEAST_PRODUCT = 1 << 21  # multiplications below which one thread is as quick as all
 _MOST_KEPT = 1024  # codes of one kind; the largest nets need some hundred
 
 
@@ -128,6 +133,13 @@ def _call(function, *arguments, error=NotSupported):
         raise error(f"oneDNN's dnnl_{function} returned the status {status} of dnnl_status_t.")
 
 
+def _use(threads):
+    """Let oneDNN use so many threads in what the calling thread asks for next."""
+    # Where it was built for other threads than OpenMP's, it decides for itself.
+    with contextlib.suppress(AttributeError):
+        _library().omp_set_num_threads(threads)
+
+
 @functools.cache
 def engine():
     """Return the processor, as oneDNN knows it."""
@@ -202,12 +214,15 @@ class Primitive:
     Args:
         name: What comes before `_primitive_desc_create` in the name of the C function.
         *arguments: That function's, without its first and last.
+        small: Whether it is too little work for more than one thread.
 
     Raises:
         NotSupported: oneDNN has no code for it.
     """
 
-    def __init__(self, name, *arguments):
+    def __init__(self, name, *arguments, small):
+        self._threads = 1 if small else workers
+        _use(self._threads)  # the code is made for so many
         maker = f"{name}_primitive_desc_create"
         self.description = _Handle("primitive_desc", maker, *arguments, _attributes())
         self._primitive = _Handle("primitive", "primitive_create", self.description)
@@ -249,6 +264,7 @@ class Primitive:
                 for (number, *_), memory in zip(arguments, memories, strict=True)
             )
         )
+        _use(self._threads)
         execution = self._primitive, _stream(), len(memories), given
         _call("primitive_execute", *execution, error=RuntimeError)
         _call("stream_wait", _stream(), error=RuntimeError)

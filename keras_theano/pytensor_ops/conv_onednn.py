@@ -5,11 +5,14 @@ oneDNN is not installed or has no fast code for the case. Arrays with channels l
 are. The kernel is brought into the layout that suits the code, and its gradient out of it.
 """
 
+import math
+
 import numpy as np
 
 from . import _onednn
 from ._onednn import (
     BIAS,
+    LEAST_PRODUCT,
     MOST_SPATIAL_AXES,
     SOURCE,
     SOURCE_GRADIENT,
@@ -25,6 +28,7 @@ from ._onednn import (
     layout,
     sizes,
 )
+from ._threads import LEAST_ELEMENTS
 from .windows import output_size
 
 _DIRECT = 1
@@ -82,26 +86,30 @@ class _Convolution:
     """
 
     def __init__(self, kind, x_shape, kernel_shape, strides, dilation, pads, groups, has_bias):
-        places = map(output_size, x_shape[1:-1], kernel_shape, strides, dilation, pads)
+        places = [*map(output_size, x_shape[1:-1], kernel_shape, strides, dilation, pads)]
         source = channels_last(x_shape)
         target = channels_last((x_shape[0], *places, kernel_shape[-1]))
         given, left_open = _kernel_layouts(kernel_shape, groups)
         holes = [rate - 1 for rate in dilation]  # oneDNN counts what a window leaves out
         settings = [sizes(values) for values in (strides, holes, *zip(*pads, strict=True))]
         bias = layout(kernel_shape[-1:], (1,)) if has_bias else None
-        arguments = (source, left_open, bias, target, *settings)
-        self.primitive = Primitive("convolution_forward", engine(), TRAINING, _DIRECT, *arguments)
-        if kind == "backward_data":
-            arguments = (source, left_open, target, *settings)
+        small = math.prod(kernel_shape) * x_shape[0] * math.prod(places) < LEAST_PRODUCT
+        arguments = (engine(), TRAINING, _DIRECT, source, left_open, bias, target, *settings)
+        self.primitive = Primitive("convolution_forward", *arguments, small=small)
         if kind != "forward":
+            bias = () if kind == "backward_data" else (bias,)
+            arguments = (engine(), _DIRECT, source, left_open, *bias, target, *settings)
             hint = self.primitive.description
-            self.primitive = Primitive(f"convolution_{kind}", engine(), _DIRECT, *arguments, hint)
+            self.primitive = Primitive(f"convolution_{kind}", *arguments, hint, small=small)
         weights = WEIGHTS_GRADIENT if kind == "backward_weights" else WEIGHTS
         chosen = self.primitive.layout_of(weights)
         self.layouts = {SOURCE: source, TARGET: target, weights: chosen}
         self.layouts |= {SOURCE_GRADIENT: source, TARGET_GRADIENT: target, BIAS: bias}
         self._from, self._to = (given, chosen) if weights == WEIGHTS else (chosen, given)
-        self._reorder = Primitive("reorder", self._from, engine(), self._to, engine())
+        arguments = (self._from, engine(), self._to, engine())
+        self._reorder = Primitive(
+            "reorder", *arguments, small=math.prod(kernel_shape) < LEAST_ELEMENTS
+        )
 
     def run(self, *arguments):
         """Compute; each argument is (its number, its array)."""

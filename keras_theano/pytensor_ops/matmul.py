@@ -54,6 +54,7 @@ def _find_code(*arrays):
         return None
     layouts = [layout(shape, [stride // 4 for stride in strides]) for shape, strides in arrays]
     source, weights, target, *bias = layouts
-    primitive = Primitive("matmul", engine(), source, weights, *(bias or [None]), target)
+    arguments = (engine(), source, weights, *(bias or [None]), target)
+    primitive = Primitive("matmul", *arguments, small=False)
     primitive.refuse("gemm")  # on processors without AVX-512: NumPy's BLAS is quicker
     return primitive, layouts

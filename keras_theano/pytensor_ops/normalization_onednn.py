@@ -28,6 +28,7 @@ from ._onednn import (
     engine,
     layout,
 )
+from ._threads import LEAST_ELEMENTS
 
 _BACKWARD = 128
 _USE_SCALE, _USE_SHIFT = 2, 4
@@ -82,12 +83,13 @@ class _Normalization:
         rest = ctypes.c_float(epsilon), _USE_SCALE | _USE_SHIFT
         name = "batch_normalization"
         array = self.array
-        self.primitive = Primitive(f"{name}_forward", engine(), TRAINING, array, array, *rest)
+        small = math.prod(shape) < LEAST_ELEMENTS
+        arguments = (engine(), TRAINING, array, array, *rest)
+        self.primitive = Primitive(f"{name}_forward", *arguments, small=small)
         if kind == "backward":
             hint = self.primitive.description
-            self.primitive = Primitive(
-                f"{name}_backward", engine(), _BACKWARD, array, array, array, *rest, hint
-            )
+            arguments = (engine(), _BACKWARD, array, array, array, *rest, hint)
+            self.primitive = Primitive(f"{name}_backward", *arguments, small=small)
 
     def run(self, arrays, vectors):
         """Compute; `arrays` and `vectors` are by the number of the argument."""

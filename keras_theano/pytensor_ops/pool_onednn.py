@@ -1,5 +1,7 @@
 """The gradient of max pooling by oneDNN."""
 
+import math
+
 import numpy as np
 
 from . import _onednn
@@ -16,6 +18,7 @@ from ._onednn import (
     engine,
     sizes,
 )
+from ._threads import LEAST_ELEMENTS
 from .windows import output_size
 
 _MAX = 0x1FF
@@ -50,10 +53,11 @@ def _find_code(shape, window, strides, pads):
     source, target = channels_last(shape), channels_last((shape[0], *places, shape[-1]))
     holes = (0,) * len(window)
     settings = [sizes(values) for values in (strides, window, holes, *zip(*pads, strict=True))]
-    arrays = source, target
-    forward = Primitive("pooling_forward", engine(), TRAINING, _MAX, *arrays, *settings)
+    arguments = (_MAX, source, target, *settings)
+    small = math.prod(shape) < LEAST_ELEMENTS
+    forward = Primitive("pooling_forward", engine(), TRAINING, *arguments, small=small)
     hint = forward.description
-    backward = Primitive("pooling_backward", engine(), _MAX, *arrays, *settings, hint)
+    backward = Primitive("pooling_backward", engine(), *arguments, hint, small=small)
     forward.refuse()
     backward.refuse()
     return forward, backward, source, target
