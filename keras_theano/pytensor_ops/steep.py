@@ -21,20 +21,28 @@ _PULLBACK = "pullback" if hasattr(Op, "pullback") else "L_op"  # see `_base.Diff
 
 
 def _kept_zero(pullback, flat_at_zero, inputs, outputs, output_grads):
-    """What `pullback` returns, but 0 where the result's gradient is 0."""
+    """What `pullback` returns, but 0 for NaN where the result's gradient is 0.
+
+    For NaN only: where the slope is finite, a second gradient goes through the product.
+    """
     (dy,) = output_grads
     gradients = pullback(inputs, outputs, output_grads)
     if isinstance(dy.type, (DisconnectedType, NullType)):
         return gradients
-    is_zero = scalar.eq(dy, 0)
-    if flat_at_zero:
-        is_zero = scalar.or_(is_zero, scalar.eq(inputs[0], 0))
-    return [
-        dx
-        if isinstance(dx.type, (DisconnectedType, NullType))
-        else scalar.switch(is_zero, np.asarray(0, dx.type.dtype), dx)
-        for dx in gradients
-    ]
+    kept = []
+    for dx in gradients:
+        if not isinstance(dx.type, (DisconnectedType, NullType)):
+            dx = _unless_nan_where_zero(dy, dx)
+            if flat_at_zero:
+                dx = scalar.switch(scalar.eq(inputs[0], 0), np.asarray(0, dx.type.dtype), dx)
+        kept.append(dx)
+    return kept
+
+
+def _unless_nan_where_zero(factor, product):
+    """The product, but 0 where it is NaN and the factor is 0."""
+    spoilt = scalar.and_(scalar.eq(factor, 0), scalar.isnan(product))
+    return scalar.switch(spoilt, np.asarray(0, product.type.dtype), product)
 
 
 def _steep(function, pullback=None, flat_at_zero=False):
@@ -54,9 +62,9 @@ def _steep(function, pullback=None, flat_at_zero=False):
 def _power_pullback(inputs, outputs, output_grads):
     """As on TensorFlow, the exponent of a base that is not positive has the slope 0."""
     (x, y), (z,), (dz,) = inputs, outputs, output_grads
-    base = dz * y * x ** (y - 1)
+    base = _unless_nan_where_zero(y, dz * y * x ** (y - 1))
     exponent = dz * z * scalar.log(scalar.switch(x > 0, x, scalar.second(x, 1)))
-    return [scalar.switch(scalar.eq(y, 0), np.asarray(0, base.type.dtype), base), exponent]
+    return [base, exponent]
 
 
 sqrt = _steep(pt.sqrt)

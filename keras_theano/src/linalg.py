@@ -268,5 +268,5 @@ def _push_forward(outputs, points, directions):
     found = pytensor.grad(
         along, cotangents, disconnected_inputs="ignore", return_disconnected="zero"
     )
-    # Being linear, it needs the cotangents for their shapes at most.
-    return rebuild(found, cotangents, outputs)
+    # Being linear, it needs the cotangents for their shapes, and to be other than 0, at most.
+    return rebuild(found, cotangents, [pt.ones_like(output) for output in outputs])

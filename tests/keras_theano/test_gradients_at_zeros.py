@@ -188,3 +188,32 @@ def test_stable_sums_stay_stable(name):
     found = modes.interpret([x, w], [pytensor.grad((y * w).sum(), x)])
     values = found(np.array([0, -1000, 1000], "float32"), np.array([2, 2, 2], "float32"))[0]
     np.testing.assert_allclose(values, 2 * np.array(slope), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name, x, bend",
+    [("sqrt", 1, 0.5), ("log", 1, 2), ("reciprocal", 1, 2), ("arcsin", np.sin(1), 2 / np.cos(1) ** 2)],
+)
+def test_second_gradient_where_the_first_is_0(name, x, bend, mode):
+    """That of (f(x) - 1)^2, or of f(x)^2 for the logarithm, at its minimum."""
+    import pytensor
+    import pytensor.tensor as pt
+    from keras import ops
+
+    from keras_theano.src import modes
+    from keras_theano.src.tensor import Tensor
+
+    v = pt.vector("v", dtype="float32")
+    y = (getattr(ops, name)(Tensor(v)).symbol - int(name != "log")) ** 2
+    slope = pytensor.grad(y.sum(), v)
+    found = modes.compile_function([v], [pytensor.grad(slope.sum(), v)])(np.array([x], "float32"))
+    np.testing.assert_allclose(found[0], [bend], rtol=1e-5)
+
+
+def test_forward_derivatives_where_the_result_is_0(mode):
+    from keras_theano.src.linalg import jvp
+    from keras_theano.src.numpy import log, stack
+
+    one = np.array([1.0], "float32")
+    for function, expected in ((log, [1]), (lambda x: stack([log(x), -log(x)]), [[1], [-1]])):
+        np.testing.assert_allclose(jvp(function, (one,), (one,))[1], expected)
