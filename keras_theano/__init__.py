@@ -27,6 +27,8 @@ In the mode vm, chains of element-wise operations that have run a few times beco
 LLVM, in the background (see `pytensor_ops/machine_code.py`); the numbers stay the same to the last
 bit. KERAS_THEANO_LLVM=0 leaves these to NumPy too.
 
+`keras.config.set_floatx("float64")`, called before anything else of Keras, computes in 64 bits.
+
 Threads may share a model: each gets what it would get alone. They take turns, one batch at a time
 (see `src/lock.py`).
 

@@ -27,6 +27,7 @@ from keras_theano.src.core import (
     is_tensor,
     random_seed_dtype,
     scatter,
+    set_floatx,
     shape,
     standardize_dtype,
     stop_gradient,

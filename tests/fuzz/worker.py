@@ -174,8 +174,6 @@ def _stages(spec, nudge, answer, engine):
         }
 
     models.set_up(spec)
-    if engine == "theano":
-        _keep_64_bits(spec["dtype"] == "float64")
     model, answer["shapes"] = models.build(spec)
     model.set_weights(models.weights(model, spec["seed"], nudge))
     # What it computes is what counts, and tracing takes TensorFlow longer than computing.
@@ -198,15 +196,6 @@ def _stages(spec, nudge, answer, engine):
         keep("weights", {weight.path: weight.value for weight in model.weights})
         state = model.optimizer.variables if model.trainable_weights else []
         keep("optimizer", {f"{i} {v.name}": v.value for i, v in enumerate(state)})
-
-
-def _keep_64_bits(whether):
-    """Let Keras's promotion keep float64, as it does on TensorFlow only: numbers are then exact."""
-    import pytensor
-    from keras.src.backend.common import dtypes
-
-    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64" if whether else "float32"
-    pytensor.config.floatX = "float64" if whether else "float32"
 
 
 class Training:
