@@ -154,10 +154,21 @@ class SLogDet(_MatrixOp):
         return [output_grads[1][..., None, None] * _t(inv(inputs[0]))]
 
 
+def _reciprocal_or_0(x):
+    is_zero = pt.eq(x, 0)
+    return pt.switch(is_zero, 0, 1 / pt.switch(is_zero, 1, x)).astype(x.dtype)
+
+
+def _one_over_gaps(values):
+    """1 / (values[j] - values[i]) at (..., i, j), and 0 where the two are equal."""
+    return _reciprocal_or_0(values[..., None, :] - values[..., :, None])
+
+
 class Eigh(_MatrixOp):
     """Eigenvalues (..., n) and eigenvectors (..., n, n) of symmetric matrices, ascending.
 
-    The gradient of the eigenvectors does not exist where eigenvalues are equal.
+    Where eigenvalues are equal, the gradient of the eigenvectors, which does not exist there, leaves
+    out what would turn them into one another, as on TensorFlow.
     """
 
     square = True
@@ -177,8 +188,7 @@ class Eigh(_MatrixOp):
         grad_values, grad_vectors = connected(outputs, output_grads)
         inner = grad_values[..., None, :] * _eye(vectors)
         if not is_disconnected(output_grads[1]):
-            gaps = values[..., None, :] - values[..., :, None] + _eye(vectors)
-            inner = inner + (1 - _eye(vectors)) / gaps * (_t(vectors) @ grad_vectors)
+            inner = inner + _one_over_gaps(values) * (_t(vectors) @ grad_vectors)
         grad = vectors @ inner @ _t(vectors)
         return [(grad + _t(grad)) / 2]
 
@@ -253,16 +263,15 @@ class SVD(_MatrixOp):
         if is_disconnected(output_grads[0]) and is_disconnected(output_grads[2]):
             return [u @ grad @ vt]
         dv = _t(dvt)
-        eye = _eye(s)
-        gaps = pt.sqr(s)[..., None, :] - pt.sqr(s)[..., :, None] + eye
-        factors = (1 - eye) / gaps
+        factors = _one_over_gaps(pt.sqr(s))
         utdu, vtdv = _t(u) @ du, vt @ dv
         grad = grad + factors * (utdu - _t(utdu)) * s[..., None, :]
         grad = grad + s[..., :, None] * factors * (vtdv - _t(vtdv))
         total = u @ grad @ vt
         # What the bases cannot express: nothing where the matrix is square.
-        total = total + ((du - u @ utdu) / s[..., None, :]) @ vt
-        return [total + u @ _t((dv - v @ vtdv) / s[..., None, :])]
+        over_s = _reciprocal_or_0(s)[..., None, :]
+        total = total + ((du - u @ utdu) * over_s) @ vt
+        return [total + u @ _t((dv - v @ vtdv) * over_s)]
 
 
 class QR(_MatrixOp):

@@ -192,7 +192,12 @@ def test_stable_sums_stay_stable(name):
 
 @pytest.mark.parametrize(
     "name, x, bend",
-    [("sqrt", 1, 0.5), ("log", 1, 2), ("reciprocal", 1, 2), ("arcsin", np.sin(1), 2 / np.cos(1) ** 2)],
+    [
+        ("sqrt", 1, 0.5),
+        ("log", 1, 2),
+        ("reciprocal", 1, 2),
+        ("arcsin", np.sin(1), 2 / np.cos(1) ** 2),
+    ],
 )
 def test_second_gradient_where_the_first_is_0(name, x, bend, mode):
     """That of (f(x) - 1)^2, or of f(x)^2 for the logarithm, at its minimum."""
@@ -217,3 +222,18 @@ def test_forward_derivatives_where_the_result_is_0(mode):
     one = np.array([1.0], "float32")
     for function, expected in ((log, [1]), (lambda x: stack([log(x), -log(x)]), [[1], [-1]])):
         np.testing.assert_allclose(jvp(function, (one,), (one,))[1], expected)
+
+
+MATRICES = {"equal": np.eye(3), "zero": np.zeros((3, 3)), "two equal": np.diag([1, 1, 2])}
+
+
+@pytest.mark.parametrize("matrix", MATRICES)
+@pytest.mark.parametrize("output", [0, 1])
+@pytest.mark.parametrize("name", ["eigh", "svd"])
+def test_decompositions_with_equal_values_have_finite_gradients(name, output, matrix, mode):
+    from keras import ops
+
+    options = {"full_matrices": False} if name == "svd" else {}
+    x = MATRICES[matrix].astype("float32")
+    (found,) = on_this_engine(lambda x: getattr(ops, name)(x, **options)[output], [x])
+    assert np.isfinite(found).all()
