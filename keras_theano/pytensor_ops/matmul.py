@@ -1,5 +1,7 @@
 """The product of two matrices on all of the processor's cores: by oneDNN, or else by NumPy's BLAS."""
 
+import contextlib
+
 import numpy as np
 
 from . import _onednn
@@ -13,8 +15,9 @@ ROWS_BYTES = 1 << 20  # of a product, so that they are in the cache still when a
 def matmul(a, b, out, bias=None):
     """Compute the product of two matrices, plus a row `bias` if given, into `out`."""
     work = a.shape[0] * a.shape[1] * b.shape[1]
-    if work < (LEAST_STEP if stepping() else LEAST_PRODUCT):
-        with single_blas():
+    in_step = stepping()
+    if work < (LEAST_STEP if in_step else LEAST_PRODUCT):
+        with contextlib.nullcontext() if in_step else single_blas():
             np.dot(a, b, out=out)
         if bias is not None:
             out += bias

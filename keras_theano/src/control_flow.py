@@ -81,30 +81,30 @@ def _scan_node(f, init, xs, length, reverse):
     captured = body.captured()
     inner = [*body.step, *body.carried, *captured]
 
+    # What is carried on and also a result need not be stored twice.
+    own_results = [result for result in body.results if result not in body.next]
+
     def step(*args):
-        return rebuild([*body.next, *body.results], inner, args)
+        return rebuild([*body.next, *own_results], inner, args)
 
     if not body.next and not body.results:
         return body.finish([]), body.pack_results([])
     outputs = pytensor.scan(
         step,
         sequences=sequences,
-        outputs_info=[*body.initial, *([None] * len(body.results))],
+        outputs_info=[*body.initial, *([None] * len(own_results))],
         non_sequences=captured,
         n_steps=length,
         mode=modes.default_mode(),
         return_list=True,
         return_updates=False,
     )
-    count = len(body.next)
+    traces = dict(zip([*body.next, *own_results], outputs, strict=True))
     final = [
         with_shape(output[-1], inner.type.shape)
         for output, inner in zip(outputs, body.carried, strict=False)
     ]
-    results = [
-        with_shape(output, (length, *inner.type.shape))
-        for output, inner in zip(outputs[count:], body.results, strict=True)
-    ]
+    results = [with_shape(traces[inner], (length, *inner.type.shape)) for inner in body.results]
     if reverse:
         results = [result[::-1] for result in results]
     return body.finish(final), body.pack_results(results)

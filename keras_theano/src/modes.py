@@ -19,7 +19,7 @@ from pytensor.scan.op import Scan
 from keras_theano import setting
 from keras_theano.pytensor_ops._threads import steps
 from keras_theano.pytensor_ops.interpreted import ForTheVM
-from keras_theano.src import fusion, memory
+from keras_theano.src import fusion, memory, push_out  # noqa: F401 - registers rewrites
 from keras_theano.src.lock import engine_lock
 
 memory.keep_freed_memory()

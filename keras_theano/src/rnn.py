@@ -63,24 +63,28 @@ def rnn(
         # A cell may return its states in another kind of sequence than it was given.
         return output, tree.pack_sequence_as(states, tree.flatten(new_states))
 
-    def step(carry, x):
+    def masked_step(carry, x):
         states, last_output = carry
         x, mask_t = x
         output, new_states = run_cell(x, states)
-        if mask_t is not None:
-            skipped = last_output
-            if zero_output_for_mask:
-                skipped = tree.map_structure(_zeros_like, output)
-            output = tree.map_structure(lambda a, b: _where(mask_t, a, b), output, skipped)
-            new_states = tree.map_structure(lambda a, b: _where(mask_t, a, b), new_states, states)
+        if zero_output_for_mask:
+            last_output = tree.map_structure(_zeros_like, output)
+        output = tree.map_structure(lambda a, b: _where(mask_t, a, b), output, last_output)
+        new_states = tree.map_structure(lambda a, b: _where(mask_t, a, b), new_states, states)
         return (new_states, output), (output if return_all_outputs else None)
 
-    first = tree.map_structure(lambda leaf: leaf[0], inputs)
-    (example, _), _ = call_and_undo(lambda: run_cell(first, states))
-    last_output = tree.map_structure(_zeros_like, example)
-    (states, last_output), outputs = control_flow.scan(
-        step, (states, last_output), (inputs, mask), unroll=bool(unroll) or 1
-    )
+    unroll = bool(unroll) or 1
+    if mask is None:
+        step = lambda states, x: run_cell(x, states)[::-1]
+        states, outputs = control_flow.scan(step, states, inputs, unroll=unroll)
+        last_output = tree.map_structure(lambda leaf: leaf[-1], outputs)
+    else:
+        first = tree.map_structure(lambda leaf: leaf[0], inputs)
+        (example, _), _ = call_and_undo(lambda: run_cell(first, states))
+        last_output = tree.map_structure(_zeros_like, example)
+        (states, last_output), outputs = control_flow.scan(
+            masked_step, (states, last_output), (inputs, mask), unroll=unroll
+        )
     if not return_all_outputs:
         outputs = tree.map_structure(lambda leaf: _expand(leaf, 0), last_output)
     if not time_major:
