@@ -12,8 +12,23 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
-from utils.nets import cut, frozen, preprocess, squeezenet, taps, thawed, with_head
+from utils import data
+from utils.nets import (
+    cut,
+    decode_predictions,
+    frozen,
+    preprocess,
+    squeezenet,
+    taps,
+    thawed,
+    with_head,
+)
 
 X = np.random.default_rng(0).normal(size=(5, 8)).astype("float32")
 Y = np.random.default_rng(1).normal(size=(5, 1)).astype("float32")
@@ -209,6 +224,69 @@ def test_thawing_needs_a_name_that_there_is(net):
 
 
 # ---------------------------------------------------------------- the pretrained network
+
+
+def test_known_answers_and_the_head_by_hand():
+    network, body = squeezenet(), squeezenet(include_top=False)
+    pictures = [
+        np.asarray(Image.fromarray(data.load_picture(name)).resize((227, 227)))
+        for name in ("chelsea", "coffee")
+    ]
+    images = preprocess(np.stack(pictures))
+    probabilities = network.predict(images, verbose=0)
+    (cat,), (cup,) = decode_predictions(probabilities, top=1)
+    assert cat[:2] == ("n02124075", "Egyptian cat") and cat[2] == pytest.approx(0.42, abs=0.01)
+    assert cup[:2] == ("n07920052", "espresso") and cup[2] > 0.995
+    # The head's evidence for each of the 13x13 places, averaged, is the logit (lesson 01 shows it).
+    kernel, bias = network.get_layer("conv10").get_weights()
+    features = body.predict(images, verbose=0)
+    assert features.shape == (2, 13, 13, 512)
+    logits = (features @ kernel[0, 0] + bias).mean((1, 2))
+    by_hand = np.exp(logits - logits.max(1, keepdims=True))
+    by_hand /= by_hand.sum(1, keepdims=True)
+    assert np.abs(by_hand - probabilities).max() < 1e-4
+
+
+def test_shapes_and_sizes():
+    assert squeezenet().count_params() == 1_235_496
+    assert squeezenet(weights=None, classes=7).output_shape == (None, 7)
+    any_size = squeezenet(include_top=False, input_shape=(None, None, 3))
+    assert any_size.predict(np.zeros((1, 259, 291, 3)), verbose=0).shape == (1, 15, 17, 512)
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: squeezenet(weights="cats"), "not 'cats'"),
+        (lambda: squeezenet(classes=4), "include_top=False"),
+        (lambda: preprocess(np.zeros((227, 227))), "must have the shape"),
+        (lambda: preprocess(np.full((227, 227, 3), 0.5)), "from 0 to 255"),
+        (lambda: decode_predictions(np.zeros((2, 10))), r"\(n, 1000\)"),
+    ],
+)
+def test_mistakes_are_named(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="the same on one engine as well"
+)
+def test_features_tell_photos_apart_where_pixels_do_not():
+    photos = data.load_photos()
+    body = squeezenet(include_top=False)
+    features = body.predict(preprocess(photos.images), batch_size=16, verbose=0).mean((1, 2))
+    pixels = photos.images[:, ::7, ::7].reshape(len(photos), -1)
+    test = photos.splits == "test"
+
+    def accuracy(x):
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
+        with threadpool_limits(1):
+            return model.fit(x[~test], photos.labels[~test]).score(x[test], photos.labels[test])
+
+    assert accuracy(features) >= 0.90
+    assert accuracy(pixels) <= 0.65
+
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (2, 40, 31, 3), np.uint8)
 
