@@ -142,9 +142,9 @@ def test_sizes_and_scales():
     assert large.images.shape == (3, 224, 224, 3) and large.class_names == ("vehicle", "bird")
 
 
-@pytest.mark.parametrize("grid", [1, np.int64(4), 13, (5, 7), 96, 200])
+@pytest.mark.parametrize("grid", [1, np.int64(4), 13, (5, 7), 36, 50])
 def test_cell_coverage(scenes, grid):
-    masks, classes = scenes.masks[:3], len(scenes.class_names) + 1
+    masks, classes = scenes.masks[:3, 30:66, 30:66], len(scenes.class_names) + 1
     found = cell_coverage(masks, grid, classes)
     rows, columns = grid if isinstance(grid, tuple) else (int(grid), int(grid))
     assert found.shape == (3, rows, columns, classes) and found.dtype == np.float32
