@@ -39,6 +39,7 @@ Calls outside of a model, such as `keras.ops.add(a, b)` on arrays, run on NumPy 
 
 Gradients are Keras's on TensorFlow where a function has no single slope: of equal elements, a
 maximum over an axis gives each an equal share (see `pytensor_ops`, which has all of the rule).
+PyTensor's own functions, such as `pytensor.tensor.max`, keep their own gradients.
 
 Graphs that are written in PyTensor itself (`pytensor.function`, `scan`, `grad`, `eval`) do not
 follow this setting: by default, PyTensor makes machine code of each, for seconds to minutes. One

@@ -15,8 +15,9 @@ Gradients at kinks are those of Keras on TensorFlow:
 - at 0, `relu` and `abs` have the slope 0, `leaky_relu` and `elu` that of the left side, `selu` that
   of the right one (`activations.CURVES`).
 
-What an element adds nothing to gives it the gradient 0, where the slope is infinite too: `sqrt(x)[1]`
-of x = [0, 4] (`steep`). Lengths and deviations (`norm`, `std`, distances) have the slope 0 at 0.
+An element that adds nothing to a result gets the gradient 0 from it, even where the slope is infinite,
+as that of x[0] in `sqrt(x)[1]` of x = [0, 4] (`steep`). Lengths and deviations (norms, standard
+deviations, distances) have the slope 0 at 0.
 
 Where TensorFlow's contradict the function, such as the slope of a product with a zero in it,
 gradients are the function's: each factor's is the product of the others.
@@ -36,5 +37,7 @@ gradients are the function's: each factor's is the product of the others.
         sparse_softmax_cross_entropy,  # (logits, labels)
         softmax_cross_entropy,         # (logits, targets)
     )
+    from keras_theano.pytensor_ops.reductions import max, min  # (x, axis, keepdims)
+    from keras_theano.pytensor_ops.steep import sqrt, log, power, root  # as PyTensor's; sqrt flat at 0
     from keras_theano.pytensor_ops.windows import same_padding  # (size, window, stride, dilation)
 """

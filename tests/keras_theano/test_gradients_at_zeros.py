@@ -76,6 +76,29 @@ def at_zero(ops):
         yield f"{name} of -inf", getattr(ops, name), np.array([-INF, 1, 1])
 
 
+def inside(ops):
+    """In branches, loops and half precision."""
+    import keras
+
+    x = np.array([0, 4])
+    rows = np.array([[0, 4], [0, 9], [3, 3]])
+
+    def root(x):
+        return ops.sqrt(x)[1] + ops.max(x)
+
+    yield "cond", lambda x: ops.cond(x[1] > 0, lambda: root(x), lambda: x[0]), x
+    yield "switch", lambda x: ops.switch(1, [lambda x: x[0], root], x), x
+    yield "fori_loop", lambda x: ops.fori_loop(0, 3, lambda i, y: y * root(x), x[1]), x
+    yield "vectorized_map", lambda x: ops.vectorized_map(root, x), rows
+    yield "map", lambda x: ops.map(root, x), rows
+    yield "scan", lambda x: ops.scan(lambda y, row: (y + root(row), y), 0.0 * x[0, 0], x)[0], rows
+    yield "associative_scan", lambda x: ops.associative_scan(ops.maximum, x), rows
+    if hasattr(keras, "remat"):
+        yield "remat", lambda x: keras.remat(root)(x), x
+    yield "float16", lambda x: ops.cast(root(ops.cast(x, "float16")), "float32"), np.array([0, 4])
+    yield "float16 ties", lambda x: ops.cast(ops.max(ops.cast(x, "float16")), "float32"), [2, 2, 1]
+
+
 def layers_and_losses(ops):
     from keras import constraints, layers, losses, regularizers
 
@@ -106,7 +129,7 @@ def layers_and_losses(ops):
 def cases():
     from keras import ops
 
-    families = (behind, at_zero, layers_and_losses)
+    families = (behind, at_zero, inside, layers_and_losses)
     return table(case for family in families for case in family(ops))
 
 
