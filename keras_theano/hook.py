@@ -150,12 +150,33 @@ def _fuse_cells(module):
     module.RNN.inner_loop = inner_loop
 
 
+class _OpsOfEmbedding:
+    """`keras.ops` as Embedding sees it."""
+
+    def __init__(self, ops):
+        self._ops = ops
+
+    def __getattr__(self, name):
+        return getattr(self._ops, name)
+
+    def take(self, x, indices, axis):
+        from keras_theano.src.numpy_ops.shapes import take_counted
+
+        return take_counted(x, indices, axis)
+
+
+def _refuse_negative_indices(module):
+    """Let Embedding refuse the index -1, for which `ops.take` gives the last entry."""
+    module.ops = _OpsOfEmbedding(module.ops)
+
+
 # Module -> what is done to it once it has loaded.
 _AFTERWARDS = {
     "keras.src.saving.serialization_lib": _ask_without_importing,
     "keras.src.legacy.saving.json_utils": _ask_without_importing,
     "keras.src.utils.rng_utils": _ask_without_importing,
     "keras.src.utils.backend_utils": _know_theano,
+    "keras.src.layers.core.embedding": _refuse_negative_indices,
     "keras.src.layers.preprocessing.image_preprocessing.random_brightness": _spare_images,
     "keras.src.layers.rnn.rnn": _fuse_cells,
 }

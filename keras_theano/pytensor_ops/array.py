@@ -154,12 +154,14 @@ class Take(TensorOp):
 
     Attributes:
         axis: The axis of `x`, not negative; the axes of `index` take its place in the result.
+        from_end: Whether negative indices count from the end. Else they are out of bounds.
     """
 
-    __props__ = ("axis",)
+    __props__ = ("axis", "from_end")
 
-    def __init__(self, axis):
+    def __init__(self, axis, from_end=True):
         self.axis = axis
+        self.from_end = from_end
 
     def make_node(self, x, index):
         x, index = pt.as_tensor_variable(x), pt.as_tensor_variable(index)
@@ -171,11 +173,14 @@ class Take(TensorOp):
 
     def perform(self, node, inputs, outputs):
         x, index = inputs
+        least = 0 if not self.from_end else -x.shape[self.axis]
         try:
+            if not self.from_end and index.size and index.min() < 0:
+                raise IndexError
             outputs[0][0] = np.asarray(np.take(x, index, axis=self.axis))
         except IndexError:
             count = x.shape[self.axis]
-            wrong = index[(index < -count) | (index >= count)].ravel()[0]
+            wrong = index[(index < least) | (index >= count)].ravel()[0]
             raise IndexError(
                 f"index {wrong} is out of bounds: there are {count} entries, numbered 0 to {count - 1}"
             ) from None
@@ -198,7 +203,12 @@ class Take(TensorOp):
     def jax_function(self, node):
         import jax.numpy as jnp
 
-        return lambda x, index: jnp.take(x, index, axis=self.axis)
+        def take(x, index):
+            if not self.from_end:  # NaN, as beyond the last
+                index = jnp.where(index < 0, x.shape[self.axis], index)
+            return jnp.take(x, index, axis=self.axis)
+
+        return take
 
 
 class AddAt(TensorOp):

@@ -22,6 +22,10 @@ NOT_NUMBERS = (
     "trains on it), and rows of different lengths have to be padded to one length "
     "(keras.utils.pad_sequences)."
 )
+NO_DATA = (
+    "There is no data: what was given has no rows (an array whose first axis has size 0, for "
+    "example after a filter that nothing passed, or a dataset that yields no batch)."
+)
 NO_NUMPY = (
     "A tensor inside a model has no value before the compiled graph runs, so NumPy's functions "
     "cannot work on it: use the function of that name in keras.ops."
@@ -235,7 +239,10 @@ def explain(error):
 
 def _advice(error, message, place):
     if isinstance(error, IndexError):
-        return "An Embedding's input_dim must exceed the largest index."
+        return (
+            "An Embedding's input_dim must exceed the largest index, and no index may be negative "
+            "(pandas gives a missing category the code -1)."
+        )
     about_sizes = re.search("shape|mismatch|align|[Dd]imension", message)
     if isinstance(error, ValueError) and about_sizes and not place.startswith("layer"):
         return "Check that all inputs, targets and weights of the batch have as many samples."

@@ -80,7 +80,26 @@ def _in_turn(method):
 
 
 class _Batches(EpochIterator):
-    """Keras's iterator, but a last group of fewer than `steps_per_execution` batches lacks no data."""
+    """Keras's iterator, which refuses data without a row.
+
+    And to which a last group of fewer than `steps_per_execution` batches does not lack data.
+    """
+
+    _found = False
+
+    def __next__(self):
+        try:
+            group = super().__next__()
+        except StopIteration:
+            if not self._found:
+                raise ValueError(errors.NO_DATA) from None
+            raise
+        self._found = True
+        return group
+
+    def _interrupted_warning(self):
+        if self._found:
+            super()._interrupted_warning()
 
     def catch_stop_iteration(self):
         if self._num_batches and self._steps_seen >= self._num_batches:

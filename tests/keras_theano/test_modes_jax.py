@@ -113,7 +113,10 @@ EXAMPLES = {
     array.AddAt: [(lambda s, i: array.AddAt(1)(s, i, 6), normal(2, 3, 2), ints(6, 3))],
     array.ArgPartition: [(lambda x: pt.sort(array.ArgPartition(2)(x)[..., :3]), normal(2, 6))],
     array.Bitcast: [(array.Bitcast("int32"), normal(2, 3))],
-    array.Take: [(array.Take(1), normal(2, 5, 3), np.array([[0, -1], [4, 2]]))],
+    array.Take: [
+        (array.Take(1), normal(2, 5, 3), np.array([[0, -1], [4, 2]])),
+        (array.Take(0, from_end=False), normal(5, 3), np.array([[0, 1], [4, 2]])),
+    ],
     control_flow.CustomGradient: [(custom_gradient, normal(3), normal(3))],
     control_flow.WhileLoop: [(while_loop(), np.float32(1), np.float32(0.5))],
     control_flow.WhileLoopGrad: [(while_loop(), np.float32(60), np.float32(0.5))],
@@ -546,6 +549,14 @@ def test_sizes_that_fit_by_chance_are_refused_as_by_the_interpreter():
     np.testing.assert_array_equal(function(normal(3) * 0, normal(3) * 0)[0], np.zeros(3))
     with pytest.raises(ValueError, match="broadcast"):
         function(normal(3), normal(1))
+
+
+@pytest.mark.parametrize("index", [-1, -6, 5, 7])
+def test_an_index_outside_of_the_embedding_gives_nan(index):
+    """JAX raises no error from inside its programs."""
+    model = keras.Sequential([layers.Input((2,), dtype="int32"), layers.Embedding(5, 3)])
+    vectors = model.predict(np.array([[0, index]]), verbose=0)
+    assert np.isfinite(vectors[0, 0]).all() and np.isnan(vectors[0, 1]).all()
 
 
 def test_a_gpu_that_jax_cannot_use_is_told_and_left(monkeypatch):

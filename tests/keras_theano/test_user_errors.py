@@ -237,10 +237,39 @@ def test_float8():
         keras.ops.cast(X, "float8_e4m3fn")
 
 
+# --- No data ------------------------------------------------------------------------------------------
+
+
+class NoBatches(keras.utils.PyDataset):
+    def __len__(self):
+        return 0
+
+    def __getitem__(self, place):
+        raise IndexError
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+@pytest.mark.parametrize("kind", ["arrays", "PyDataset"])
+def test_data_of_no_rows(method, kind):
+    targets = [LABELS[:0]] if method != "predict" else []
+    data = [X[:0], *targets] if kind == "arrays" else [NoBatches()]
+    with refused(ValueError, "There is no data", "no rows"):
+        getattr(classifier(), method)(*data, verbose=0)
+
+
+def test_validation_data_of_no_rows():
+    with refused(ValueError, "There is no data", "no rows"):
+        classifier().fit(X, LABELS, validation_data=(X[:0], LABELS[:0]), verbose=0)
+
+
+def test_a_batch_of_no_rows_is_computed():
+    assert classifier().predict_on_batch(X[:0]).shape == (0, 3)
+
+
 # --- Values out of range -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("index", [10, 12, -11])
+@pytest.mark.parametrize("index", [10, 12, -1, -11])
 def test_an_index_outside_of_the_embedding(index):
     ids = IDS.copy()
     ids[2, 1] = index
@@ -251,6 +280,14 @@ def test_an_index_outside_of_the_embedding(index):
         reader().fit(ids, LABELS, verbose=0)
     with refused(IndexError, *parts):
         reader()(ids)
+
+
+def test_negative_indices_count_from_the_end_elsewhere():
+    table, index = np.arange(10.0).reshape(5, 2), np.array([-1, 0])
+    np.testing.assert_array_equal(keras.ops.take(table, index, axis=0), table[[-1, 0]])
+    np.testing.assert_array_equal(
+        keras.ops.take(keras.Variable(table), index, axis=0)[0], table[-1]
+    )
 
 
 class Normalised(layers.Layer):

@@ -293,6 +293,12 @@ def take(x, indices, axis=None):
     return array.Take(canonicalize_axis(axis, x.type.ndim))(x, indices)
 
 
+@op
+def take_counted(x, indices, axis):
+    """As `take`, but a negative index is out of bounds: for tables whose entries are numbered."""
+    return array.Take(axis, from_end=False)(as_symbol(x), _index(indices))
+
+
 def _index(indices):
     """Indices as integers."""
     indices = as_symbol(indices)
