@@ -196,18 +196,19 @@ def interpreter():
             "local_careduce_fusion",
             "local_gemm_to_gemv",
             "local_subtensor_merge_slice",
-            _FORGETS_DTYPE,
+            *_FAULTY,
         ],
     )
     return Mode(_NamingLinker(use_cloop=False, c_thunks=False), rewrites)
 
 
-# A part of a sum becomes a sum of a part, but PyTensor forgets in which dtype, and prints an error.
-_FORGETS_DTYPE = "local_subtensor_of_reduce"
+# Rewrites that fail, of which PyTensor prints an error: a part of a sum becomes a sum of a part, in
+# a dtype that it forgets; and stacks of diagonal matrices count as symmetric along any two axes.
+_FAULTY = ("local_subtensor_of_reduce", "useless_symmetric_transpose")
 
 
 def _numba():
-    return pytensor.compile.mode.NUMBA.including("keep_marks").excluding(_FORGETS_DTYPE)
+    return pytensor.compile.mode.NUMBA.including("keep_marks").excluding(*_FAULTY)
 
 
 # Matrix products by NumPy, whose BLAS is there: looking for another to link to takes seconds, and
@@ -216,7 +217,7 @@ _NO_BLAS = ["BlasOpt", "c_blas", "specialize_matmul_to_batched_dot"]
 
 
 def _c():
-    exclude = [*_NO_BLAS, _FORGETS_DTYPE]
+    exclude = [*_NO_BLAS, *_FAULTY]
     rewrites = RewriteDatabaseQuery(include=["fast_run", "keep_marks"], exclude=exclude)
     return Mode(VMLinker(use_cloop=True), rewrites)
 
