@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.scan.op import Scan
-from pytensor.scan.rewriting.db import scan_seqopt1
+from pytensor.scan.rewriting import scan_seqopt1  # a module in PyTensor 2
 from pytensor.tensor.math import Dot
 
 from keras_theano.src.shapes import size, sizes, with_shape
