@@ -1,26 +1,28 @@
 """`keras.ops.linalg` on Theano: stacks of matrices (..., m, n) throughout."""
 
+import functools
 import math
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from keras.src import tree
+from pytensor.graph.basic import Variable
 
 from keras_theano.pytensor_ops import linalg, reductions, steep
 from keras_theano.src.body import rebuild
 from keras_theano.src.core import convert_to_tensor
 from keras_theano.src.missing import missing_op
 from keras_theano.src.shapes import canonical_axes, size, sizes
-from keras_theano.src.tensor import Tensor, as_symbol, op, promote, run_graph
+from keras_theano.src.tensor import Tensor, as_symbol, floating, op, promote, run_graph
 
 __getattr__ = missing_op("linalg")
 
 
 def _matrices(name, *args):
     """Return the arguments as PyTensor variables of one floating dtype that LAPACK has."""
-    variables = tuple(as_symbol(arg) for arg in args)
-    dtype = np.result_type(*(v.type.dtype for v in variables)).name
+    variables = floating(*args)
+    dtype = variables[0].type.dtype
     if dtype not in ("float64", "complex64", "complex128"):
         dtype = "float32"
     variables = tuple(as_symbol(v, dtype) for v in variables)
@@ -32,18 +34,36 @@ def _matrices(name, *args):
     return variables
 
 
+def _matrix_op(function):
+    """An op on matrices that gives float16 of float16, which LAPACK has not."""
+
+    @op
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        results = function(*args, **kwargs)
+        tensors = [leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, Variable)]
+        if {tensor.type.dtype for tensor in tensors} != {"float16"}:
+            return results
+        return tree.map_structure(
+            lambda result: pt.cast(result, "float16") if result.type.dtype == "float32" else result,
+            results,
+        )
+
+    return wrapper
+
+
 def _transposed(x):
     return x.swapaxes(-1, -2)
 
 
-@op
+@_matrix_op
 def cholesky(a, upper=False):
     (a,) = _matrices("cholesky", a)
     lower = linalg.Cholesky()(_transposed(a) if upper else a)
     return _transposed(lower) if upper else lower
 
 
-@op
+@_matrix_op
 def cholesky_inverse(a, upper=False):
     """Return the inverse of the matrix whose Cholesky factor is `a`."""
     (a,) = _matrices("cholesky_inverse", a)
@@ -52,7 +72,7 @@ def cholesky_inverse(a, upper=False):
     return inverse @ _transposed(inverse) if upper else _transposed(inverse) @ inverse
 
 
-@op
+@_matrix_op
 def det(a):
     return linalg.Determinant()(*_matrices("det", a))
 
@@ -62,22 +82,22 @@ def eig(a):
     return tuple(linalg.Eig()(*_matrices("eig", a)))
 
 
-@op
+@_matrix_op
 def eigh(a):
     return tuple(linalg.Eigh()(*_matrices("eigh", a)))
 
 
-@op
+@_matrix_op
 def inv(a):
     return linalg.Inverse()(*_matrices("inv", a))
 
 
-@op
+@_matrix_op
 def lu_factor(a):
     return tuple(linalg.LUFactor()(*_matrices("lu_factor", a)))
 
 
-@op
+@_matrix_op
 def qr(x, mode="reduced"):
     if mode not in {"reduced", "complete"}:
         raise ValueError(
@@ -103,17 +123,17 @@ def _solve(name, solver, a, b):
     return solver(*_same_stack(a, b))
 
 
-@op
+@_matrix_op
 def solve(a, b):
     return _solve("solve", linalg.Solve(), a, b)
 
 
-@op
+@_matrix_op
 def solve_triangular(a, b, lower=False):
     return _solve("solve_triangular", linalg.SolveTriangular(bool(lower)), a, b)
 
 
-@op
+@_matrix_op
 def svd(x, full_matrices=True, compute_uv=True):
     (x,) = _matrices("svd", x)
     if not compute_uv:
@@ -121,7 +141,7 @@ def svd(x, full_matrices=True, compute_uv=True):
     return tuple(linalg.SVD(bool(full_matrices))(x))
 
 
-@op
+@_matrix_op
 def lstsq(a, b, rcond=None):
     """Return the smallest x that minimises |a x - b|, for a (m, n) and b (m,) or (m, k)."""
     a, b = _matrices("lstsq", a, b)
@@ -146,7 +166,7 @@ def matrix_rank(x, tol=None):
     return pt.sum(values > tol, axis=-1, dtype="int32")
 
 
-@op
+@_matrix_op
 def pinv(x, rcond=None):
     return linalg.PseudoInverse(rcond)(*_matrices("pinv", x))
 

@@ -16,19 +16,9 @@ from keras_theano.pytensor_ops.math import (
 from keras_theano.pytensor_ops.reductions import highest, lowest
 from keras_theano.src.missing import missing_op
 from keras_theano.src.shapes import canonical_axes, size, sizes, with_shape
-from keras_theano.src.tensor import as_symbol, op, promote
+from keras_theano.src.tensor import as_symbol, floating, op
 
 __getattr__ = missing_op("math")
-
-
-def _floating(*args):
-    """Return the arguments as PyTensor variables of one floating dtype."""
-    variables = [as_symbol(arg) for arg in args]
-    if all(v.type.dtype.startswith(("float", "complex")) for v in variables):
-        # Keras's promotion would turn float64 into float32.
-        dtype = np.result_type(*(v.type.dtype for v in variables)).name
-        return tuple(as_symbol(v, dtype) for v in variables)
-    return promote(*args, at_least=float)
 
 
 # --- Segments ------------------------------------------------------------------------------------
@@ -107,7 +97,7 @@ def in_top_k(targets, predictions, k):
 
 @op
 def logsumexp(x, axis=None, keepdims=False):
-    (x,) = _floating(x)
+    (x,) = floating(x)
     axes = canonical_axes(axis, x.type.ndim)
     if not axes:
         return x
@@ -122,7 +112,7 @@ def logsumexp(x, axis=None, keepdims=False):
 @op
 def cdist(x, y):
     """Euclidean distances between rows: (..., n, d) and (..., m, d) give (..., n, m)."""
-    x, y = _floating(x, y)
+    x, y = floating(x, y)
     if x.type.ndim < 2 or y.type.ndim < 2:
         raise ValueError("`cdist` inputs must have rank >= 2")
     widths = (x.type.shape[-1], y.type.shape[-1])
@@ -137,29 +127,29 @@ def cdist(x, y):
 
 @op
 def rsqrt(x):
-    (x,) = _floating(x)
+    (x,) = floating(x)
     return steep.reciprocal(steep.sqrt(x))
 
 
 @op
 def erf(x):
-    return pt.erf(*_floating(x))
+    return pt.erf(*floating(x))
 
 
 @op
 def erfc(x):
-    return pt.erfc(*_floating(x))
+    return pt.erfc(*floating(x))
 
 
 @op
 def erfinv(x):
-    return steep.erfinv(*_floating(x))
+    return steep.erfinv(*floating(x))
 
 
 @op
 def logdet(x):
     """Logarithm of the absolute determinant of (..., n, n) matrices."""
-    return slogdet(*_floating(x))[1]
+    return slogdet(*floating(x))[1]
 
 
 # --- Signals -------------------------------------------------------------------------------------
@@ -199,7 +189,7 @@ def _real_and_imaginary(x):
             "At least one tensor in input `x` is not of type float. "
             f"Received: dtypes {real.type.dtype} and {imag.type.dtype}."
         )
-    return _floating(real, imag)
+    return floating(real, imag)
 
 
 @op
@@ -226,7 +216,7 @@ def ifft2(x):
 
 @op
 def rfft(x, fft_length=None):
-    (x,) = _floating(x)
+    (x,) = floating(x)
     return tuple(RealFourier()(x, size(x, -1) if fft_length is None else fft_length))
 
 

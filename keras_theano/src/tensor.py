@@ -260,6 +260,16 @@ def _holds_symbol(x):
     )
 
 
+def floating(*args):
+    """Return the arguments as PyTensor variables of one floating dtype; float64 stays float64."""
+    variables = [as_symbol(arg) for arg in args]
+    if all(v.type.dtype.startswith(("float", "complex")) for v in variables):
+        # Keras's promotion would turn float64 into float32.
+        dtype = np.result_type(*(v.type.dtype for v in variables)).name
+        return tuple(as_symbol(v, dtype) for v in variables)
+    return promote(*args, at_least=float)
+
+
 def _list_as_symbol(x):
     parts = [as_symbol(part) for part in x]
     dtype = dtypes.result_type(*(part.type.dtype for part in parts))

@@ -253,4 +253,7 @@ def histogram(x, bins=10, range=None):
     place = pt.switch(pt.eq(flat, edges[-1]), bins - 1, place)
     inside = pt.and_(pt.ge(place, 0), pt.lt(place, bins))
     place = pt.switch(inside, place, 0)
-    return array.AddAt(0)(pt.cast(inside, "int32"), place, bins), edges
+    counts = array.AddAt(0)(pt.cast(inside, "int32"), place, bins)
+    if x.type.dtype.startswith("float"):  # as Keras declares
+        return pt.cast(counts, x.type.dtype), pt.cast(edges, x.type.dtype)
+    return counts, edges
