@@ -30,21 +30,10 @@ class TensorOp(Differentiable, Op):
     def jax_function(self, node):
         """Return this node's work as a JAX function of its inputs.
 
-        Unless a subclass has a better one, it is what JAX makes of `symbolic(*inputs)`: the same
+        None, unless a subclass has one, stands for what JAX makes of `symbolic(*inputs)`: the same
         outputs from PyTensor's own Ops.
         """
-        from keras_theano.pytensor_ops.jax_graph import evaluate
-
-        inputs = [variable.type() for variable in node.inputs]
-        outputs = self.symbolic(*inputs)
-        single = not isinstance(outputs, (list, tuple))
-        outputs = [outputs] if single else list(outputs)
-
-        def function(*arrays):
-            results = evaluate(dict(zip(inputs, arrays, strict=True)), outputs)
-            return results[0] if single else results
-
-        return function
+        return None
 
 
 def jax_transpose(function, shape, cotangent):

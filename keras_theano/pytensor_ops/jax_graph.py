@@ -91,10 +91,18 @@ def _run(node, values):
     else:
         node = _with_constants(node, values)
         if isinstance(op, TensorOp):
-            results = op.jax_function(node)(*values)
+            results = (op.jax_function(node) or _symbolic_function(node))(*values)
         else:
             results = jax_funcify(op, node=node)(*map(_as_number, values))
     return list(results) if isinstance(results, (list, tuple)) else [results]
+
+
+def _symbolic_function(node):
+    """Return what JAX makes of the same outputs from PyTensor's own Ops, as a function of arrays."""
+    inputs = [variable.type() for variable in node.inputs]
+    outputs = node.op.symbolic(*inputs)
+    outputs = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    return lambda *arrays: evaluate(dict(zip(inputs, arrays, strict=True)), outputs)
 
 
 def _is_size_like(variable):

@@ -11,14 +11,13 @@ from pytensor.graph.basic import Constant
 
 from keras_theano.src.shapes import with_shape
 from keras_theano.src.tensor import Tensor, as_symbol
+from keras_theano.src.tracing import TraceScope
 
 
 def tracing(*values):
     """Tell whether a graph is being built: by the values at hand, or by the scope around."""
     if any(isinstance(leaf, Tensor) for leaf in tree.flatten(values)):
         return True
-    from keras_theano.src.tracing import TraceScope  # which imports core, which imports this
-
     return isinstance(get_stateless_scope(), TraceScope)
 
 

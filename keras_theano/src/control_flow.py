@@ -10,15 +10,26 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from keras.src import tree
+from keras.src.backend.common.stateless_scope import get_stateless_scope
 from keras.src.backend.common.variables import Variable as KerasVariable
 from pytensor.compile.builders import OpFromGraph
+from pytensor.ifelse import ifelse
 
 from keras_theano.pytensor_ops.control_flow import CustomGradient, InnerGraph, WhileLoop
 from keras_theano.pytensor_ops.math import ScatterReduce
 from keras_theano.src import modes
-from keras_theano.src.body import LoopBody, flatten, pack, rebuild, tracing
+from keras_theano.src.body import (
+    LoopBody,
+    call_and_undo,
+    current_value,
+    flatten,
+    pack,
+    rebuild,
+    tracing,
+)
+from keras_theano.src.conversion import convert_to_tensor
 from keras_theano.src.shapes import sizes, with_shape
-from keras_theano.src.tensor import Tensor, as_symbol, is_array, op
+from keras_theano.src.tensor import Tensor, as_symbol, is_array, op, promote
 
 # --- Loops ---------------------------------------------------------------------------------------
 
@@ -146,8 +157,6 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
 def _as_value(leaf):
     if leaf is None or isinstance(leaf, Tensor) or is_array(leaf):
         return leaf
-    from keras_theano.src.core import convert_to_tensor
-
     return convert_to_tensor(leaf)
 
 
@@ -280,10 +289,40 @@ def _interleave(even, odd, axis):
 # --- Branches ------------------------------------------------------------------------------------
 
 
+def cond(pred, true_fn, false_fn):
+    """Return `true_fn()` where `pred` is true, else `false_fn()`; only the one chosen is computed.
+
+    Assignments to Keras variables inside a branch happen only where that branch is chosen.
+    """
+    pred = convert_to_tensor(pred)
+    if is_array(pred):
+        return true_fn() if pred else false_fn()
+    condition = pred.symbol.astype("bool")
+    if condition.type.ndim:
+        condition = condition.reshape(())
+    result_true, state_true = call_and_undo(true_fn)
+    result_false, state_false = call_and_undo(false_fn)
+    for variable in {id(v): v for v, _ in state_true + state_false}.values():
+        before = current_value(variable)
+        after = [
+            next((value for v, value in state if v is variable), before)
+            for state in (state_true, state_false)
+        ]
+        get_stateless_scope().add_update((variable, _choose(condition, *after)))
+    return tree.map_structure(
+        lambda a, b: None if a is None else _choose(condition, a, b), result_true, result_false
+    )
+
+
+def _choose(condition, a, b):
+    if a is b:
+        return a
+    a, b = promote(a, b)
+    return Tensor(ifelse(condition, a, b))
+
+
 def switch(index, branches, *operands):
     """Call the branch of number `index` (clamped to the range) with the operands."""
-    from keras_theano.src.core import cond
-
     if not isinstance(index, Tensor):
         chosen = int(np.clip(_as_value(index), 0, len(branches) - 1))
         return branches[chosen](*operands)

@@ -10,6 +10,7 @@ from keras.src.backend.common.stateless_scope import in_stateless_scope
 from pytensor.graph.traversal import ancestors
 
 from keras_theano.src.marks import layer_of
+from keras_theano.src.text import works_on_text
 
 # PyTensor appends a description of the graph to the message, beginning with one of these lines.
 _GRAPH_DETAILS = ("\nApply node that caused the error", "\nBacktrace when", "\nHINT:")
@@ -100,9 +101,7 @@ def naming_layer(call):
 
 
 def _advice_on_layer(layer):
-    from keras_theano.src.trainer import TEXT_LAYERS  # needs Keras whole
-
-    if not in_stateless_scope() or not isinstance(layer, TEXT_LAYERS):
+    if not in_stateless_scope() or not works_on_text(layer):
         return ""
     return (
         "Layers that look up or hash work outside of the compiled graph, so a model with one can "

@@ -8,6 +8,7 @@ from keras.src.utils import traceback_utils
 
 from keras_theano.src import errors
 from keras_theano.src.tensor import Tensor
+from keras_theano.src.tracing import TraceScope
 
 errors.hide_frames(traceback_utils)
 
@@ -34,8 +35,6 @@ def _on_variables(call):
             return call(layer, *args, **kwargs)
         if not any(isinstance(leaf, Tensor) for leaf in tree.flatten((args, kwargs))):
             return call(layer, *args, **kwargs)
-        from keras_theano.src.tracing import TraceScope  # needs Keras whole
-
         with TraceScope() as scope:
             result = call(layer, *args, **kwargs)
         if scope.made_variables:  # now they have values

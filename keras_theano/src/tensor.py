@@ -27,8 +27,8 @@ from pytensor.graph.traversal import io_toposort
 from pytensor.ifelse import IfElse
 from pytensor.tensor import _as_tensor_variable
 
-from keras_theano.src import bfloat16
-from keras_theano.src.errors import NO_NUMPY, NOT_NUMBERS, translate
+from keras_theano.src import bfloat16, modes
+from keras_theano.src.errors import NOT_NUMBERS, translate
 from keras_theano.src.lock import engine_lock
 from keras_theano.src.marks import mark_layer
 
@@ -38,6 +38,8 @@ TEXT = frozenset("USO")
 
 class Tensor:
     """A PyTensor variable with the attributes that Keras expects of a tensor.
+
+    Python's operators and indexing are added by `operators`.
 
     Attributes:
         symbol: The PyTensor variable.
@@ -95,91 +97,7 @@ class Tensor:
 
     __array__ = __float__ = __int__ = __index__ = __complex__ = _no_value
 
-    def __array_ufunc__(self, ufunc, method, *inputs, out=(), **kwargs):
-        """Compute `array * tensor` and `array += tensor`, for which NumPy turns to this.
-
-        An array cannot hold a tensor, so its name stands for a new tensor after `array += tensor`.
-        """
-        from keras_theano.src import numpy
-
-        name = _OPERATORS.get(ufunc)
-        in_place = all(array is inputs[0] for array in out)
-        if name is None or method != "__call__" or kwargs or not in_place:
-            raise TypeError(NO_NUMPY)
-        return getattr(numpy, name)(*inputs)
-
-    def __getitem__(self, key):
-        from keras_theano.src import core
-
-        return core.get_item(self, key)
-
     __hash__ = object.__hash__
-
-
-def _add_operators():
-    """Give Tensor Python's operators, each the op of `keras.ops` of that name.
-
-    Returns:
-        NumPy's functions for the operators of two arrays, and the names of the ops.
-    """
-
-    def binary(name):
-        def forward(self, other):
-            from keras_theano.src import numpy
-
-            return getattr(numpy, name)(self, other)
-
-        def backward(self, other):
-            from keras_theano.src import numpy
-
-            return getattr(numpy, name)(other, self)
-
-        return forward, backward
-
-    def unary(name):
-        def apply(self):
-            from keras_theano.src import numpy
-
-            return getattr(numpy, name)(self)
-
-        return apply
-
-    arithmetic = {
-        "add": "add",
-        "sub": "subtract",
-        "mul": "multiply",
-        "truediv": "true_divide",
-        "floordiv": "floor_divide",
-        "mod": "mod",
-        "pow": "power",
-        "matmul": "matmul",
-        "and": "bitwise_and",
-        "or": "bitwise_or",
-        "xor": "bitwise_xor",
-        "lshift": "left_shift",
-        "rshift": "right_shift",
-    }
-    for operator, name in arithmetic.items():
-        forward, backward = binary(name)
-        setattr(Tensor, f"__{operator}__", forward)
-        setattr(Tensor, f"__r{operator}__", backward)
-    comparisons = {
-        "lt": "less",
-        "le": "less_equal",
-        "gt": "greater",
-        "ge": "greater_equal",
-        "eq": "equal",
-        "ne": "not_equal",
-    }
-    for operator, name in comparisons.items():
-        setattr(Tensor, f"__{operator}__", binary(name)[0])
-    for operator, name in {"neg": "negative", "abs": "absolute", "invert": "bitwise_not"}.items():
-        setattr(Tensor, f"__{operator}__", unary(name))
-    Tensor.__pos__ = lambda self: self
-    return {getattr(np, name): name for name in (*arithmetic.values(), *comparisons.values())}
-
-
-_OPERATORS = _add_operators()
 
 
 @_as_tensor_variable.register(Tensor)
@@ -409,8 +327,6 @@ def run_graph(inputs, outputs, arrays):
 def _program(inputs, outputs):
     if any(isinstance(node.op, IfElse) for node in io_toposort(inputs, outputs)):
         # Lazy branches need PyTensor's own virtual machine.
-        from keras_theano.src import modes
-
         function = modes.interpret(inputs, outputs)
 
         def run(arrays):

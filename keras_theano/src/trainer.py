@@ -7,8 +7,8 @@ import warnings
 
 import numpy as np
 from keras.src import callbacks as callbacks_module
-from keras.src import layers, tree
 from keras.src import optimizers as optimizers_module
+from keras.src import tree
 from keras.src.backend import config
 from keras.src.trainers import trainer as base_trainer
 from keras.src.trainers.data_adapters import array_slicing, data_adapter_utils
@@ -18,15 +18,9 @@ from keras.src.utils.python_utils import pythonify_logs
 
 from keras_theano.src import core, errors
 from keras_theano.src.lock import engine_lock
+from keras_theano.src.text import works_on_text
 from keras_theano.src.tracing import CompiledStep, gradients
 
-TEXT_LAYERS = (
-    layers.Hashing,
-    layers.HashedCrossing,
-    layers.IntegerLookup,
-    layers.StringLookup,
-    layers.TextVectorization,
-)
 # One thread at a time gives a model its metrics: a second one would replace them. It is no matter for
 # the engine's lock, as the batch that is looked at may come from a thread that needs that one.
 _building = threading.RLock()
@@ -456,7 +450,7 @@ def _warn_if_nan(logs, epoch):
 
 def _can_compile(model):
     """Tell whether no layer works on text or hashes, which happens outside of any graph."""
-    return not any(isinstance(layer, TEXT_LAYERS) for layer in model._flatten_layers())
+    return not any(works_on_text(layer) for layer in model._flatten_layers())
 
 
 def _first_batch(iterator):

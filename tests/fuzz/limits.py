@@ -44,7 +44,8 @@ LIMITS = (
     Limit(
         reason="TensorFlow's processor has no such operation, or not in this dtype.",
         kind="no error",
-        where="NotFoundError|not in the list of allowed values|Unimplemented|not yet support|only support",
+        where="NotFoundError|not in the list of allowed values|Unimplemented|not yet support|only support|"
+        "paddings must be less than",
     ),
     Limit(
         reason="Keras mixes dtypes here, which TensorFlow refuses and this engine promotes.",

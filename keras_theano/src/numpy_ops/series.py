@@ -5,7 +5,7 @@ import pytensor.tensor as pt
 from keras.src.backend.common.backend_utils import canonicalize_axis, vectorize_impl
 
 from keras_theano.pytensor_ops import array
-from keras_theano.src import core
+from keras_theano.src.control_flow import vectorized_map
 from keras_theano.src.numpy_ops.elementwise import conjugate, real
 from keras_theano.src.numpy_ops.helpers import as_float, cast, op, slice_axis
 from keras_theano.src.numpy_ops.products import matmul
@@ -94,7 +94,7 @@ def _map_first_axis(function, in_axes):
                 )
             )
 
-        return core.vectorized_map(of_slices, moving)
+        return vectorized_map(of_slices, moving)
 
     return mapped
 
