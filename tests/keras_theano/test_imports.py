@@ -13,6 +13,7 @@ LATER = {
         ("keras_theano", "keras_theano.src.modes"),
         ("keras_theano", "keras_theano.src.tensor"),
         ("keras_theano", "keras_theano.src.tracing"),
+        ("keras_theano.hook", "keras_theano.src.numpy_ops.shapes"),
         ("keras_theano.hook", "keras_theano.src.rnn"),
     },
     "JAX is imported in the mode jax only": {

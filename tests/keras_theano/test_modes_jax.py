@@ -236,6 +236,24 @@ EXAMPLES = {
         )
         for mask in ((), (MASK,))
     ],
+    recurrent.SimpleRNN: [
+        (
+            recurrent.SimpleRNN(activation, bool(mask)),
+            *(normal(4, 2, 3), normal(2, 3), normal(3, 3)),
+            *mask,
+        )
+        for activation in recurrent.ACTIVATIONS
+        for mask in ((), (MASK,))
+    ],
+    recurrent.SimpleRNNGrad: [
+        (
+            recurrent.SimpleRNNGrad(activation, bool(mask)),
+            *(gate(5, 2, 3), normal(3, 3), normal(5, 2, 3)),
+            *mask,
+        )
+        for activation in recurrent.ACTIVATIONS
+        for mask in ((), (MASK,))
+    ],
 }
 # Ops with tests of their own below.
 APART = {array.Unique, random.Categorical, random.Permutation, random.RandomDraw}
