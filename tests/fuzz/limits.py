@@ -105,6 +105,17 @@ LIMITS = (
         kind="error",
         where="known when the graph is built",
     ),
+    Limit(
+        reason="For Keras on TensorFlow 0 is larger than -0, as both of them in a step left out may be.",
+        kind="values",
+        where="accuracy",
+        when=lambda spec: any(one["data"] == "steps" for one in spec["inputs"]),
+    ),
+    Limit(
+        reason="Only TensorFlow resizes by areas.",
+        kind="error",
+        where="interpolation=area",
+    ),
 )
 
 
