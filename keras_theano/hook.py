@@ -18,6 +18,7 @@ import ast
 import importlib.machinery
 import importlib.util
 import sys
+import types
 
 SUPPORTED_KERAS = "3.13, 3.14, 3.15 and 3.16"
 
@@ -270,6 +271,25 @@ def _imports_as(statement, name):
     return any(name == (alias.asname or alias.name) for alias in statement.names)
 
 
+class _LazyLoader(importlib.util.LazyLoader):
+    """Loads a module when something in it is first asked for, but not for a look at its file.
+
+    Python looks at the file of every module when it wants the source of one frame.
+    """
+
+    def exec_module(self, module):
+        super().exec_module(module)
+        module.__class__ = _LookedAt
+
+
+class _LookedAt(types.ModuleType):
+    def __getattribute__(self, name):
+        if name not in ("__file__", "__name__", "__spec__"):
+            object.__setattr__(self, "__class__", importlib.util._LazyModule)
+            return getattr(self, name)
+        return super().__getattribute__(name)
+
+
 class _Finder:
     """Finds the few Keras modules that name their backends, and leaves all others alone."""
 
@@ -287,7 +307,7 @@ class _Finder:
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
         if spec is not None and spec.origin and spec.origin.endswith(".py"):
             if loader is None:
-                spec.loader = importlib.util.LazyLoader(spec.loader)
+                spec.loader = _LazyLoader(spec.loader)
             else:
                 spec.loader = loader(fullname, spec.origin)
         return spec

@@ -131,6 +131,13 @@ def test_what_keras_needs_for_a_few_functions_only_is_not_imported_with_it():
     assert printed.strip() == ""
 
 
+def test_nor_by_who_looks_for_the_source_of_a_frame():
+    """As PyTensor does while it compiles, IPython for a traceback, and warnings for their line."""
+    look = "import inspect; inspect.getframeinfo(inspect.currentframe()); inspect.getmodule(len)"
+    loaded = f"print(*set({PUT_OFF}) & set(sys.modules))"
+    assert run(f"import keras_theano, keras, sys; {look}; {loaded}").strip() == ""
+
+
 @pytest.mark.parametrize(
     ("package", "use"),
     [
