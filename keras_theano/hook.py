@@ -17,6 +17,7 @@ And it lets the engine run a recurrent layer as a whole, which Keras asks for LS
 import ast
 import importlib.machinery
 import importlib.util
+import os
 import sys
 import types
 
@@ -171,12 +172,23 @@ def _refuse_negative_indices(module):
     module.ops = _OpsOfEmbedding(module.ops)
 
 
+def _hide_frames(module):
+    """Let Keras leave this engine's and PyTensor's own frames out of tracebacks, as it does its own.
+
+    `keras.config.disable_traceback_filtering()` brings them back.
+    """
+    for package in ("keras_theano", "pytensor"):
+        (folder,) = importlib.util.find_spec(package).submodule_search_locations
+        module._EXCLUDED_PATHS += (folder + os.sep,)
+
+
 # Module -> what is done to it once it has loaded.
 _AFTERWARDS = {
     "keras.src.saving.serialization_lib": _ask_without_importing,
     "keras.src.legacy.saving.json_utils": _ask_without_importing,
     "keras.src.utils.rng_utils": _ask_without_importing,
     "keras.src.utils.backend_utils": _know_theano,
+    "keras.src.utils.traceback_utils": _hide_frames,
     "keras.src.layers.core.embedding": _refuse_negative_indices,
     "keras.src.layers.preprocessing.image_preprocessing.random_brightness": _spare_images,
     "keras.src.layers.rnn.rnn": _fuse_cells,

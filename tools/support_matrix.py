@@ -46,7 +46,7 @@ QUICK_UNIT = (
     "pytest",
     *(
         f"tests/keras_theano/test_{name}.py"
-        for name in ("engine", "core", "rnn", "fusion", "pytensor_ops_interpreted", "user_errors")
+        for name in ("engine", "core", "rnn", "fuse_updates", "pytensor_ops_vm", "user_errors")
     ),
     "tests/keras_theano/test_seeing.py",
     "-m",

@@ -1,7 +1,7 @@
 """PyTensor Ops for neural networks. They know nothing of Keras.
 
 `perform` of an Op is NumPy; where oneDNN is installed (`_onednn`), the modules named `..._onednn`
-do the heaviest ones' work. `interpreted` has what only the VM runs, put in by its last rewrite.
+do the heaviest ones' work. `vm_ops` has what only the VM runs, put in by its last rewrite.
 
 Every function takes and returns PyTensor variables; channels come last.
 

@@ -133,7 +133,7 @@ class Conv(_ConvOp):
         return Apply(self, [x, kernel], [pt.tensor(dtype=x.dtype, shape=shape)])
 
     def perform(self, node, inputs, output_storage):
-        x, kernel, *bias = inputs  # a bias where `interpreted.BiasedConv` has one
+        x, kernel, *bias = inputs  # a bias where `vm_ops.BiasedConv` has one
         self.check_channels(x.shape[-1], kernel.shape)
         sizes, window = x.shape[1:-1], kernel.shape[:-2]
         shape = (x.shape[0], *self.output_sizes(sizes, window), kernel.shape[-1])

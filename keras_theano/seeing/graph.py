@@ -11,7 +11,7 @@ from keras_theano.seeing.nodes import Node, operation_name, type_name
 from keras_theano.seeing.picture import Picture
 from keras_theano.seeing.profile import Profile
 from keras_theano.src import errors, modes
-from keras_theano.src.marks import layer_of
+from keras_theano.src.layer_marks import layer_of
 from keras_theano.src.tracing import CompiledStep
 from keras_theano.src.trainer import as_batch
 
@@ -87,7 +87,7 @@ class Graph:
     def __init__(self, model, step, data):
         self.model = model
         self._given = _which_are_given(data)
-        with modes.interpreted():
+        with modes.in_vm():
             self.function = CompiledStep(step).function_for(data)
         self._owners = _Owners(model)
         self._inputs = self._name_inputs(data)

@@ -9,7 +9,18 @@ if "keras" not in sys.modules:
 
 from keras.src.backend.common.name_scope import name_scope
 
-from keras_theano.src import core, image, linalg, math, nn, numpy, ops, random, tensorboard
+from keras_theano.src import (
+    core,
+    image,
+    linalg,
+    math,
+    nn,
+    numpy,
+    ops,
+    random,
+    setup,
+    tensorboard,
+)
 from keras_theano.src.core import (
     IS_THREAD_SAFE,
     SUPPORTS_COMPLEX_DTYPES,
@@ -27,7 +38,6 @@ from keras_theano.src.core import (
     is_tensor,
     random_seed_dtype,
     scatter,
-    set_floatx,
     shape,
     standardize_dtype,
     stop_gradient,
@@ -41,5 +51,8 @@ from keras_theano.src.rnn import (
     lstm,
     rnn,
 )
+from keras_theano.src.setup import set_floatx
 
 distribution_lib = None  # one process, one device
+
+setup.install()

@@ -18,7 +18,8 @@ from pytensor.ifelse import ifelse
 from keras_theano.pytensor_ops.control_flow import CustomGradient, InnerGraph, WhileLoop
 from keras_theano.pytensor_ops.math import ScatterReduce
 from keras_theano.src import modes
-from keras_theano.src.body import (
+from keras_theano.src.conversion import convert_to_tensor
+from keras_theano.src.loop_body import (
     LoopBody,
     call_and_undo,
     current_value,
@@ -27,7 +28,6 @@ from keras_theano.src.body import (
     rebuild,
     tracing,
 )
-from keras_theano.src.conversion import convert_to_tensor
 from keras_theano.src.shapes import sizes, with_shape
 from keras_theano.src.tensor import Tensor, as_symbol, is_array, op, promote
 
@@ -180,8 +180,8 @@ def _while_node(cond, next_vars, loop_vars, maximum_iterations):
     inputs = [*body.carried, *stand_ins]
     proceed, *following = rebuild([proceed, *body.next], captured, stand_ins)
     loop = WhileLoop(
-        InnerGraph(inputs, [proceed], modes.interpret),
-        InnerGraph(inputs, following, modes.interpret),
+        InnerGraph(inputs, [proceed], modes.compile_for_vm),
+        InnerGraph(inputs, following, modes.compile_for_vm),
     )
     final = loop(*body.initial, *captured, return_list=True)
     return body.finish(final)[1]

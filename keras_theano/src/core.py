@@ -1,14 +1,11 @@
 """Keras variables, tracing by shapes, and the rest of what Keras asks of an engine's core."""
 
 import contextlib
-import functools
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from keras.src import tree
-from keras.src.backend import config
-from keras.src.backend.common import dtypes
 from keras.src.backend.common.keras_tensor import KerasTensor
 from keras.src.backend.common.name_scope import name_scope as name_scope
 from keras.src.backend.common.stateless_scope import get_stateless_scope, in_stateless_scope
@@ -61,34 +58,6 @@ SUPPORTS_RAGGED_TENSORS = False
 SUPPORTS_COMPLEX_DTYPES = True
 SUPPORTS_GRADIENT = True
 IS_THREAD_SAFE = True
-
-# PyTensor would note Python's stack at every node it makes, which slows the building of a
-# graph; errors name layers instead (errors.py).
-pytensor.config.traceback__limit = 0
-pytensor.config.traceback__compile_limit = 0
-
-
-@functools.wraps(config.set_floatx)
-def set_floatx(value):
-    _keras_set_floatx(value)
-    _follow_floatx()
-
-
-def _follow_floatx():
-    """Let PyTensor and Keras's promotion of dtypes mean Keras's floatx.
-
-    PyTensor reads Python's floats by a floatX of its own. Keras's promotion makes 32 bits of 64 on
-    all engines but TensorFlow; here it does while floatx has no more than 32 itself.
-    """
-    floatx = config.floatx()
-    pytensor.config.floatX = floatx if floatx != "bfloat16" else "float32"
-    wide = floatx == "float64"
-    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64" if wide else "float32"
-    dtypes.BIT64_TO_BIT32_DTYPE["complex128"] = "complex128" if wide else "complex64"
-
-
-_keras_set_floatx, config.set_floatx = config.set_floatx, set_floatx
-_follow_floatx()
 
 
 class Variable(KerasVariable):

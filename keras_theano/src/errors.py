@@ -2,14 +2,12 @@
 
 import contextlib
 import functools
-import os
 import re
 
-import pytensor
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 from pytensor.graph.traversal import ancestors
 
-from keras_theano.src.marks import layer_of
+from keras_theano.src.layer_marks import layer_of
 from keras_theano.src.text import works_on_text
 
 # PyTensor appends a description of the graph to the message, beginning with one of these lines.
@@ -74,16 +72,6 @@ _MEANINGS = (
 
 
 # --- While a graph is built ----------------------------------------------------------------------
-
-
-def hide_frames(traceback_utils):
-    """Let Keras leave this engine's and PyTensor's own frames out of tracebacks, as it does its own.
-
-    `keras.config.disable_traceback_filtering()` brings them back.
-    """
-    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    theirs = os.path.dirname(os.path.abspath(pytensor.__file__))
-    traceback_utils._EXCLUDED_PATHS += (here + os.sep, theirs + os.sep)
 
 
 def naming_layer(call):

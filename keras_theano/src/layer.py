@@ -10,8 +10,6 @@ from keras_theano.src import errors
 from keras_theano.src.tensor import Tensor
 from keras_theano.src.tracing import TraceScope
 
-errors.hide_frames(traceback_utils)
-
 
 class BackendLayer:
     """Makes Keras's Layer name itself in the errors of its calls, and take Theano's variables."""

@@ -10,8 +10,8 @@ from keras.src import tree
 from pytensor.graph.basic import Variable
 
 from keras_theano.pytensor_ops import linalg, reductions, steep
-from keras_theano.src.body import rebuild
 from keras_theano.src.core import convert_to_tensor
+from keras_theano.src.loop_body import rebuild
 from keras_theano.src.missing import missing_op
 from keras_theano.src.shapes import canonical_axes, size, sizes
 from keras_theano.src.tensor import Tensor, as_symbol, floating, op, promote, run_graph

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytensor
 from pytensor.compile.builders import OpFromGraph
-from pytensor.compile.mode import Mode, optdb
+from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Apply
 from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
@@ -18,15 +18,8 @@ from pytensor.scan.op import Scan
 
 from keras_theano import setting
 from keras_theano.pytensor_ops._threads import steps
-from keras_theano.pytensor_ops.interpreted import ForTheVM
-from keras_theano.src import fusion, memory, push_out  # noqa: F401 - registers rewrites
+from keras_theano.src.fuse_updates import fuse_updates
 from keras_theano.src.lock import engine_lock
-
-memory.keep_freed_memory()
-
-# Last of all, the element-wise chains that PyTensor has fused and the matrix products become ops
-# that the interpreted VM runs well: PyTensor's own would run element by element in Python.
-optdb.register("ForTheVM", ForTheVM(), "for_the_vm", position=1000)
 
 
 class _InterpretedScan(Scan):
@@ -36,7 +29,7 @@ class _InterpretedScan(Scan):
         return steps()(super().make_thunk(*args, **kwargs))
 
 
-class _InterpretInside(GraphRewriter):
+class InterpretInside(GraphRewriter):
     """Gives inner graphs that name no mode, such as the steps of `pytensor.scan`, the interpreter.
 
     PyTensor would compile them as its default says, whatever the mode of the graph around them.
@@ -60,9 +53,6 @@ class _InterpretInside(GraphRewriter):
             Apply(op, node.inputs, outputs)
             pairs += zip(node.outputs, outputs, strict=True)
         fgraph.replace_all_validate(pairs, reason="interpret_inside")
-
-
-optdb.register("InterpretInside", _InterpretInside(), "for_the_vm", position=1001)
 
 
 class _NamingLoop(Loop):
@@ -128,7 +118,7 @@ _for_the_vm = contextvars.ContextVar("for_the_vm", default=False)
 
 
 @contextlib.contextmanager
-def interpreted():
+def in_vm():
     """While it is active, graphs are compiled for the interpreted VM, whatever mode is set."""
     token = _for_the_vm.set(True)
     try:
@@ -240,10 +230,10 @@ def compile_function(inputs, outputs, updates=()):
         from keras_theano.src.jax_mode import JaxFunction
 
         return JaxFunction(inputs, outputs, updates)
-    return _pytensor_function(inputs, outputs, fusion.fuse_updates(updates), default_mode())
+    return _pytensor_function(inputs, outputs, fuse_updates(updates), default_mode())
 
 
-def interpret(inputs, outputs):
+def compile_for_vm(inputs, outputs):
     """Make a graph a function that the VM runs, whatever mode is set: for eager calls."""
     return _pytensor_function(inputs, outputs, (), interpreter())
 

@@ -7,8 +7,6 @@ every op works with an unknown batch size.
 
 # ruff: noqa: F401 - this module gathers names
 
-from keras_theano.pytensor_ops import elementwise as _elementwise
-from keras_theano.pytensor_ops import shape_inference as _shape_inference
 from keras_theano.src.missing import missing_op
 from keras_theano.src.numpy_ops.creation import (
     arange,
@@ -245,8 +243,3 @@ from keras_theano.src.numpy_ops.sorting import (
 )
 
 __getattr__ = missing_op("numpy")
-
-# Casts and long sums would otherwise run one number at a time.
-_elementwise.install()
-# Compiling recurrent layers would otherwise take most of a minute.
-_shape_inference.install()

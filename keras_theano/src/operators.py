@@ -61,7 +61,8 @@ def _from_numpy(self, ufunc, method, *inputs, out=(), **kwargs):
     return getattr(numpy, name)(*inputs)
 
 
-def _add_operators():
+def add_operators():
+    """Give `Tensor` its operators and its indexing."""
     for operator, name in (_ARITHMETIC | _COMPARISONS | _UNARY).items():
         function = getattr(numpy, name)
         setattr(Tensor, f"__{operator}__", lambda self, *other, f=function: f(self, *other))
@@ -70,6 +71,3 @@ def _add_operators():
     Tensor.__pos__ = lambda self: self
     Tensor.__getitem__ = get_item
     Tensor.__array_ufunc__ = _from_numpy
-
-
-_add_operators()

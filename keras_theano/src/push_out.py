@@ -8,9 +8,8 @@ import dataclasses
 
 import pytensor.tensor as pt
 from pytensor.graph.replace import clone_replace
-from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
+from pytensor.graph.rewriting.basic import node_rewriter
 from pytensor.scan.op import Scan
-from pytensor.scan.rewriting import scan_seqopt1  # a module in PyTensor 2
 from pytensor.tensor.math import Dot
 
 from keras_theano.src.shapes import size, sizes, with_shape
@@ -108,12 +107,3 @@ def push_out_products_of_results(fgraph, node):
             values = _all_steps(found[place], fixed[factors[inner][1]])
             found[place] = with_shape(values, outer.type.shape)
     return found
-
-
-for _place, _rewriter in enumerate((push_out_products_of_sequences, push_out_products_of_results)):
-    scan_seqopt1.register(
-        _rewriter.__name__,
-        dfs_rewriter(_rewriter, ignore_newtrees=True),
-        "for_the_vm",
-        position=3.1 + _place / 10,
-    )

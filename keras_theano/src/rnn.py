@@ -5,7 +5,7 @@ from keras.src import tree
 
 from keras_theano.pytensor_ops import recurrent
 from keras_theano.src import control_flow
-from keras_theano.src.body import call_and_undo
+from keras_theano.src.loop_body import call_and_undo
 from keras_theano.src.missing import missing_op
 from keras_theano.src.shapes import size, with_shape
 from keras_theano.src.tensor import as_symbol, op

@@ -25,12 +25,11 @@ from pytensor.graph.basic import Constant
 from pytensor.graph.basic import Variable as TheanoVariable
 from pytensor.graph.traversal import io_toposort
 from pytensor.ifelse import IfElse
-from pytensor.tensor import _as_tensor_variable
 
 from keras_theano.src import bfloat16, modes
 from keras_theano.src.errors import NOT_NUMBERS, translate
+from keras_theano.src.layer_marks import mark_layer
 from keras_theano.src.lock import engine_lock
-from keras_theano.src.marks import mark_layer
 
 # The kinds of NumPy's dtypes that hold text: str, bytes and objects.
 TEXT = frozenset("USO")
@@ -98,11 +97,6 @@ class Tensor:
     __array__ = __float__ = __int__ = __index__ = __complex__ = _no_value
 
     __hash__ = object.__hash__
-
-
-@_as_tensor_variable.register(Tensor)
-def _tensor_as_theano(x, name=None, ndim=None, **kwargs):
-    return x.symbol
 
 
 def is_array(x):
@@ -327,7 +321,7 @@ def run_graph(inputs, outputs, arrays):
 def _program(inputs, outputs):
     if any(isinstance(node.op, IfElse) for node in io_toposort(inputs, outputs)):
         # Lazy branches need PyTensor's own virtual machine.
-        function = modes.interpret(inputs, outputs)
+        function = modes.compile_for_vm(inputs, outputs)
 
         def run(arrays):
             with engine_lock:

@@ -12,8 +12,8 @@ from keras.src.backend.common.stateless_scope import (
 from pytensor.gradient import DisconnectedGrad, disconnected_grad
 
 from keras_theano.src import errors, modes
+from keras_theano.src.layer_marks import gradients_marked
 from keras_theano.src.lock import engine_lock
-from keras_theano.src.marks import gradients_marked
 from keras_theano.src.tensor import Tensor, as_array, as_symbol, supported_dtype
 
 

@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 import pytest
 
 from keras_theano.pytensor_ops import machine_code
-from keras_theano.pytensor_ops.interpreted import RUNS, BlockwiseElemwise
+from keras_theano.pytensor_ops.vm_ops import RUNS, BlockwiseElemwise
 from keras_theano.src import modes
 from utils.processes import run_programs
 

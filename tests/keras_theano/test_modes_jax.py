@@ -70,8 +70,8 @@ def while_loop():
     """x = 2 x + y until x reaches 50, with its gradient."""
     x, y = pt.scalar("x", dtype="float32"), pt.scalar("y", dtype="float32")
     loop = control_flow.WhileLoop(
-        control_flow.InnerGraph([x, y], [x < 50], modes.interpret),
-        control_flow.InnerGraph([x, y], [x * np.float32(2) + y], modes.interpret),
+        control_flow.InnerGraph([x, y], [x < 50], modes.compile_for_vm),
+        control_flow.InnerGraph([x, y], [x * np.float32(2) + y], modes.compile_for_vm),
     )
     return lambda a, b: [loop(a, b), *pytensor.grad(loop(a, b), [a, b])]
 
@@ -280,7 +280,7 @@ def both_modes(function, *arrays):
     outputs = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
     found = modes.compile_function(inputs, outputs)(*arrays)
     assert all(isinstance(value, jax.Array) for value in found)
-    return [np.asarray(value) for value in found], modes.interpret(inputs, outputs)(*arrays)
+    return [np.asarray(value) for value in found], modes.compile_for_vm(inputs, outputs)(*arrays)
 
 
 @pytest.mark.parametrize("kind", EXAMPLES, ids=lambda kind: kind.__name__)

@@ -12,7 +12,7 @@ from graph_checks import assert_close
 from keras import layers, ops
 from pytensor.scan.op import Scan
 
-from keras_theano.pytensor_ops.interpreted import SharedDot
+from keras_theano.pytensor_ops.vm_ops import SharedDot
 from keras_theano.src import modes
 
 RNG = np.random.default_rng(5)

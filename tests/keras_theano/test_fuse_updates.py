@@ -9,7 +9,7 @@ from pytensor.graph.traversal import io_toposort
 from pytensor.tensor.elemwise import Elemwise
 
 from keras_theano.src import modes
-from keras_theano.src.fusion import fuse_updates
+from keras_theano.src.fuse_updates import fuse_updates
 
 
 def shared(shape, name=None, seed=0):
@@ -105,7 +105,7 @@ def test_training_is_the_same_without_fusion(optimizer, monkeypatch):
         return model.get_weights()
 
     fused = train()
-    monkeypatch.setattr("keras_theano.src.fusion.fuse_updates", lambda updates: updates)
+    monkeypatch.setattr("keras_theano.src.fuse_updates.fuse_updates", lambda updates: updates)
     for found, expected in zip(fused, train(), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 

@@ -12,7 +12,7 @@ from pytensor.graph.basic import Apply
 from pytensor.scan.op import Scan
 from pytensor.tensor.elemwise import Elemwise
 
-from keras_theano.pytensor_ops import _threads, interpreted
+from keras_theano.pytensor_ops import _threads, vm_ops
 from keras_theano.pytensor_ops._base import TensorOp
 from keras_theano.pytensor_ops.activations import CURVES, Activation
 from keras_theano.pytensor_ops.conv import conv
@@ -37,7 +37,7 @@ def test_fused_chain_with_broadcast_bias(rows):
     x, bias = tensor((None, 33)), tensor((1, 33))
     y = pt.exp(-pt.sqr(x + bias)) * 2 + pt.switch(x > 0, x, 0.1 * x) - pt.maximum(x, bias)
     function = modes.compile_function([x, bias], [y])
-    assert interpreted.BlockwiseElemwise in ops_of(function)
+    assert vm_ops.BlockwiseElemwise in ops_of(function)
     a, b = RNG.normal(size=(rows, 33)).astype("f4"), RNG.normal(size=(1, 33)).astype("f4")
     expected = np.exp(-((a + b) ** 2)) * 2 + np.where(a > 0, a, 0.1 * a) - np.maximum(a, b)
     (found,) = function(a, b)
@@ -107,7 +107,7 @@ def test_shared_dot(shape, transposed):
     n, k, m = shape
     a, b = tensor((None, None)), tensor((None, None))
     function = modes.compile_function([a, b], [pt.dot(a.T if transposed else a, b)])
-    assert interpreted.SharedDot in ops_of(function)
+    assert vm_ops.SharedDot in ops_of(function)
     x, y = RNG.normal(size=(n, k)).astype("f4"), RNG.normal(size=(k, m)).astype("f4")
     (found,) = function(np.ascontiguousarray(x.T) if transposed else x, y)
     np.testing.assert_allclose(found, x @ y, rtol=1e-3, atol=1e-3)
@@ -124,7 +124,7 @@ def test_a_product_of_matrices_that_do_not_fit_is_refused():
 def test_shared_sum(shape):
     x = tensor((None, None, None, None))
     function = modes.compile_function([x], [x.sum(axis=(0, 1, 2))])
-    assert interpreted.SharedSum in ops_of(function)
+    assert vm_ops.SharedSum in ops_of(function)
     a = RNG.normal(1, 1, size=shape).astype("f4")
     (found,) = function(a)
     assert found.dtype == np.float32
@@ -172,9 +172,7 @@ def test_a_product_adds_the_bias(swapped):
     bias = pt.vector(shape=(5,), dtype="float32")
     product = x @ kernel
     function = compiled([x, kernel, bias], bias + product if swapped else product + bias)
-    assert interpreted.BiasedDot in ops_of(function) and interpreted.SharedDot not in ops_of(
-        function
-    )
+    assert vm_ops.BiasedDot in ops_of(function) and vm_ops.SharedDot not in ops_of(function)
     a, b, c = (RNG.normal(size=s).astype("float32") for s in ((4, 3), (3, 5), 5))
     np.testing.assert_allclose(function(a, b, c), a @ b + c, rtol=1e-5)
 
@@ -183,7 +181,7 @@ def test_what_else_reads_the_product_gets_it_without_the_bias():
     x, kernel, bias = pt.matrix(), pt.matrix(), pt.vector(shape=(5,))
     product = pt.specify_shape(x, (None, 3)) @ pt.specify_shape(kernel, (3, 5))
     function = compiled([x, kernel, bias], [product, product + bias])
-    assert interpreted.BiasedDot not in ops_of(function)
+    assert vm_ops.BiasedDot not in ops_of(function)
     a, b, c = (RNG.normal(size=s).astype(x.dtype) for s in ((4, 3), (3, 5), 5))
     plain, biased = function(a, b, c)
     np.testing.assert_allclose(plain, a @ b, rtol=1e-5)
@@ -193,7 +191,7 @@ def test_what_else_reads_the_product_gets_it_without_the_bias():
 def test_one_number_for_all_is_no_bias():
     x, kernel, one = pt.dmatrix(), pt.dmatrix(), pt.vector(shape=(1,), dtype="float64")
     function = compiled([x, kernel, one], x @ kernel + one)
-    assert interpreted.BiasedDot not in ops_of(function)
+    assert vm_ops.BiasedDot not in ops_of(function)
     a, b = RNG.normal(size=(4, 3)), RNG.normal(size=(3, 5))
     np.testing.assert_allclose(function(a, b, [2.0]), a @ b + 2)
 
@@ -208,7 +206,7 @@ def test_a_convolution_adds_the_bias(dtype, groups):
     bias = pt.tensor(dtype=dtype, shape=(6,))
     alone = conv(x, kernel, 1, "same", 1, groups)
     function = compiled([x, kernel, bias], alone + bias)
-    assert interpreted.BiasedConv in ops_of(function)
+    assert vm_ops.BiasedConv in ops_of(function)
     a, b, c = (RNG.normal(size=s).astype(dtype) for s in ((2, 6, 7, 4), (3, 3, 4 // groups, 6), 6))
     expected = compiled([x, kernel], alone)(a, b).astype("float64") + c
     np.testing.assert_allclose(
@@ -224,7 +222,7 @@ def test_a_normalization_and_its_moments_are_one_node(dtype):
     y = batch_normalization(x, mean, variance, scale, offset)
     again = batch_normalization(x, mean, variance, offset, scale)  # by the same moments
     function = compiled([x, scale, offset], [y, mean, variance, again])
-    assert ops_of(function).count(interpreted.NormalizationByMoments) == 1
+    assert ops_of(function).count(vm_ops.NormalizationByMoments) == 1
     a, b, c = (RNG.normal(size=s).astype(dtype) for s in ((6, 4, 5, 16), 16, 16))
     double = a.astype("float64")
     m, v = double.mean((0, 1, 2)), double.var((0, 1, 2))

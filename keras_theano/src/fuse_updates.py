@@ -12,7 +12,7 @@ from pytensor.graph.basic import Constant
 from pytensor.scalar import basic as scalar
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
-from keras_theano.src.marks import layer_of, mark_layer
+from keras_theano.src.layer_marks import layer_of, mark_layer
 
 
 def fuse_updates(updates):

@@ -7,7 +7,6 @@ A variable's `tag.layer` is the path of the layer that made it, such as "sequent
 
 import contextlib
 
-from pytensor.compile.mode import optdb
 from pytensor.graph.features import Feature
 from pytensor.graph.op import Op
 from pytensor.graph.rewriting.basic import GraphRewriter
@@ -90,12 +89,11 @@ class _PassOn(Feature):
             mark_layer([new], path, old.owner.inputs if old.owner else [], old.tag.gradient)
 
 
-class _KeepMarks(GraphRewriter):
+class KeepMarks(GraphRewriter):
+    """Attaches to a graph what passes marks on, and changes nothing."""
+
     def add_requirements(self, fgraph):
         fgraph.attach_feature(_PassOn())
 
     def apply(self, fgraph):
         pass
-
-
-optdb.register("KeepMarks", _KeepMarks(), "keep_marks", position=-10)

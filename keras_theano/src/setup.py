@@ -1,0 +1,80 @@
+"""All that this engine changes in PyTensor, Keras and the process, in one place: `install`.
+
+What it changes in Keras's modules as they load is in `keras_theano.hook`, of which each table has a
+line a change. Five modules let go of locks and threads in a forked process (`register_at_fork`);
+nothing else in `keras_theano` acts on import.
+"""
+
+import functools
+
+import pytensor
+from keras.src.backend import config
+from keras.src.backend.common import dtypes
+from pytensor.compile.mode import optdb
+from pytensor.graph.rewriting.basic import dfs_rewriter
+from pytensor.scan.rewriting import scan_seqopt1  # a module in PyTensor 2
+from pytensor.tensor import _as_tensor_variable
+
+from keras_theano.pytensor_ops import elementwise, shape_inference
+from keras_theano.pytensor_ops.vm_ops import ForTheVM
+from keras_theano.src import memory, push_out
+from keras_theano.src.layer_marks import KeepMarks
+from keras_theano.src.modes import InterpretInside
+from keras_theano.src.operators import add_operators
+from keras_theano.src.tensor import Tensor
+
+_keras_set_floatx = config.set_floatx
+
+
+@functools.cache
+def install():
+    """Make the changes, when the engine's modules have loaded. Calls after the first change nothing."""
+    # Python's operators, in terms of `keras.ops`.
+    add_operators()
+    # PyTensor's functions take Keras's tensors.
+    _as_tensor_variable.register(Tensor, lambda x, name=None, ndim=None, **kwargs: x.symbol)
+    # Keras's floatx is PyTensor's, too, and 64 bits are 64 bits where it asks for them.
+    config.set_floatx = set_floatx
+    _follow_floatx()
+    # PyTensor would note Python's stack at every node it makes, which slows the building of a
+    # graph; errors name layers instead (errors.py).
+    pytensor.config.traceback__limit = 0
+    pytensor.config.traceback__compile_limit = 0
+    # Casts and long sums would otherwise run one number at a time.
+    elementwise.install()
+    # Compiling recurrent layers would otherwise take most of a minute.
+    shape_inference.install()
+    # While a graph is rewritten, what replaces a layer's variable belongs to the layer.
+    optdb.register("KeepMarks", KeepMarks(), "keep_marks", position=-10)
+    # Matrix products leave the steps of loops.
+    pushers = push_out.push_out_products_of_sequences, push_out.push_out_products_of_results
+    for place, rewriter in enumerate(pushers):
+        one_pass = dfs_rewriter(rewriter, ignore_newtrees=True)
+        position = 3.1 + place / 10
+        scan_seqopt1.register(rewriter.__name__, one_pass, "for_the_vm", position=position)
+    # Last of all, the element-wise chains that PyTensor has fused and the matrix products become
+    # ops that the VM runs well: PyTensor's own would run element by element in Python.
+    optdb.register("ForTheVM", ForTheVM(), "for_the_vm", position=1000)
+    # The steps of loops run on the VM as the graph around them does.
+    optdb.register("InterpretInside", InterpretInside(), "for_the_vm", position=1001)
+    # glibc keeps freed arrays at hand, for the whole process.
+    memory.keep_freed_memory()
+
+
+@functools.wraps(_keras_set_floatx)
+def set_floatx(value):
+    _keras_set_floatx(value)
+    _follow_floatx()
+
+
+def _follow_floatx():
+    """Let PyTensor and Keras's promotion of dtypes mean Keras's floatx.
+
+    PyTensor reads Python's floats by a floatX of its own. Keras's promotion makes 32 bits of 64 on
+    all engines but TensorFlow; here it does while floatx has no more than 32 itself.
+    """
+    floatx = config.floatx()
+    pytensor.config.floatX = floatx if floatx != "bfloat16" else "float32"
+    wide = floatx == "float64"
+    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64" if wide else "float32"
+    dtypes.BIT64_TO_BIT32_DTYPE["complex128"] = "complex128" if wide else "complex64"
