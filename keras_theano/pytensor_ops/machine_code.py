@@ -274,7 +274,7 @@ def _common(dtypes):
 
 
 def _compute_dtype(dtypes, out):
-    """The dtype that NumPy's ufuncs compute in: see `vm_ops._instruction`."""
+    """The dtype that NumPy's ufuncs compute in: see `elementwise.array_function`."""
     if _is_float(out) and not any(map(_is_float, dtypes)):
         return out
     return _common(dtypes)

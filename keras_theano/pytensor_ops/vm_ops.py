@@ -8,7 +8,6 @@ normalization whole. `for_the_vm` puts them into a graph after all of PyTensor's
 """
 
 import contextlib
-import importlib
 import math
 
 import numpy as np
@@ -27,6 +26,7 @@ from keras_theano.pytensor_ops._base import output_array
 from keras_theano.pytensor_ops._threads import split
 from keras_theano.pytensor_ops.activations import Activation, ActivationGradient
 from keras_theano.pytensor_ops.conv import Conv
+from keras_theano.pytensor_ops.elementwise import array_function
 from keras_theano.pytensor_ops.matmul import matmul
 from keras_theano.pytensor_ops.normalization import BatchNormalization, Moments
 from keras_theano.pytensor_ops.pool import MaxPoolGradient
@@ -39,59 +39,6 @@ SUM_BLOCK = 1 << 14  # elements: float32 sums of so few are exact enough to add 
 RUNS = 3  # of a chain, after which it is worth machine code
 LEAST_WORK = 1 << 23  # operations of machine code that are shared between threads
 MOST_SHAPES = 64  # of a node's inputs, remembered; more come of texts of any length
-
-
-def _ufunc(scalar_op):
-    """Return the NumPy or SciPy ufunc of a scalar op, or None."""
-    specification = getattr(scalar_op, "nfunc_spec", None)
-    if not specification:
-        return None
-    module, _, name = specification[0].rpartition(".")
-    found = getattr(importlib.import_module(module) if module else np, name, None)
-    return found if isinstance(found, np.ufunc) else None
-
-
-def _instruction(node):
-    """Return a function (inputs, out) that computes one scalar node on arrays, into `out`."""
-    op, dtype = node.op, node.outputs[0].type.dtype
-    if isinstance(op, (scalar.Cast, scalar.Identity)):
-        return lambda inputs, out: np.copyto(out, inputs[0], casting="unsafe")
-    if isinstance(op, scalar.Second):
-        return lambda inputs, out: np.copyto(out, inputs[1], casting="unsafe")
-    if isinstance(op, scalar.Switch):
-        return _switch
-    if isinstance(op, scalar.Clip):
-        return _clip
-    if type(op).__name__ == "Softplus":
-        return lambda inputs, out: np.logaddexp(0, inputs[0], out=out, casting="unsafe")
-    ufunc = _ufunc(op)
-    if ufunc is None or ufunc.nout != 1:
-        loop = np.frompyfunc(op.impl, len(node.inputs), 1)  # one element at a time
-        return lambda inputs, out: np.copyto(out, loop(*inputs), casting="unsafe")
-    options = {"casting": "unsafe"}
-    if dtype.startswith("float") and all(i.type.dtype[0] in "iub" for i in node.inputs):
-        options["dtype"] = dtype  # else NumPy would compute int8 in float16
-    if ufunc.nin == len(node.inputs):
-        return lambda inputs, out: ufunc(*inputs, out=out, **options)
-
-    def fold(inputs, out):
-        ufunc(inputs[0], inputs[1], out=out, **options)
-        for x in inputs[2:]:
-            ufunc(out, x, out=out, **options)
-
-    return fold
-
-
-def _switch(inputs, out):
-    condition, chosen, otherwise = inputs
-    # The outcome may share its memory with any of the three.
-    result = np.where(condition, chosen, otherwise)
-    np.copyto(out, result, casting="unsafe")
-
-
-def _clip(inputs, out):
-    x, low, high = inputs
-    np.copyto(out, np.minimum(np.maximum(x, low), high), casting="unsafe")
 
 
 class BlockwiseElemwise(Elemwise):
@@ -199,7 +146,9 @@ class _Program:
                     self._constants.append((places[variable], np.asarray(variable.data)))
                 sources.append(places[variable])
             target = places[step.outputs[0]] = len(places)
-            self._steps.append((_instruction(step), sources, target, step.outputs[0].type.dtype))
+            self._steps.append(
+                (array_function(step.op, step), sources, target, step.outputs[0].type.dtype)
+            )
             operations.append((step.op, tuple(sources), target))
         self._places = len(places)
         self._outputs = [places[variable] for variable in outputs]
