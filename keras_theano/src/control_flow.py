@@ -28,7 +28,7 @@ from keras_theano.src.loop_body import (
     rebuild,
     tracing,
 )
-from keras_theano.src.shapes import sizes, with_shape
+from keras_theano.src.sizes import sizes_of, with_shape
 from keras_theano.src.tensor import Tensor, as_symbol, is_array, op, promote
 
 # --- Loops ---------------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ def _interleave(even, odd, axis):
     """Alternate the elements of `even` and `odd` (which may have one less) along `axis`."""
     even, odd = as_symbol(even), as_symbol(odd)
     ndim = even.type.ndim
-    shape = list(sizes(even))
+    shape = list(sizes_of(even))
     shape[axis % ndim] = even.type.shape[axis] + odd.type.shape[axis]
     result = pt.zeros(tuple(shape), even.type.dtype)
     for start, part in enumerate((even, odd)):
@@ -374,7 +374,7 @@ def scatter_update(inputs, indices, updates, reduction=None):
     if reduction not in ("max", "min", "mul"):
         raise ValueError(f"Unsupported reduction: {reduction}")
     k = len(places)
-    lengths = sizes(inputs)
+    lengths = sizes_of(inputs)
     rows = 0
     for length, place in zip(lengths, places, strict=False):
         rows = rows * length + pt.switch(place < 0, place + length, place)
@@ -418,7 +418,7 @@ def slice_update(inputs, start_indices, updates):
     updates = as_symbol(updates, inputs.type.dtype)
     starts = _starts(start_indices, inputs.type.ndim)
     key = tuple(
-        builtins.slice(start, start + n) for start, n in zip(starts, sizes(updates), strict=True)
+        builtins.slice(start, start + n) for start, n in zip(starts, sizes_of(updates), strict=True)
     )
     return pt.set_subtensor(inputs[key], updates)
 

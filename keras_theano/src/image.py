@@ -13,8 +13,7 @@ from keras_theano.pytensor_ops.conv import depthwise_conv
 from keras_theano.pytensor_ops.random import RandomDraw
 from keras_theano.src.linalg import solve
 from keras_theano.src.missing import missing_op
-from keras_theano.src.shapes import along_axis, sizes, with_shape
-from keras_theano.src.shapes import size as axis_size
+from keras_theano.src.sizes import along_axis, size_of, sizes_of, with_shape
 from keras_theano.src.tensor import (
     Tensor,
     TheanoVariable,
@@ -246,7 +245,7 @@ def _resample(x, axis, weights):
 
 
 def _resize_axis(x, axis, new, interpolation, antialias):
-    old = axis_size(x, axis)
+    old = size_of(x, axis)
     if isinstance(old, int) and old == new:
         return x
     if interpolation == "nearest":
@@ -301,7 +300,7 @@ def resize(
     _check_rank(images)
     new_height, new_width = (int(length) for length in size)
     x = _as_batch(images, data_format)
-    _, height, width, _ = sizes(x)
+    _, height, width, _ = sizes_of(x)
     if crop_to_aspect_ratio:
         cropped_height = _at_least(_at_most(height, width * new_height // new_width), 1)
         cropped_width = _at_least(_at_most(width, height * new_width // new_height), 1)
@@ -322,7 +321,7 @@ def resize(
 
 def _pad(x, rows, columns, value):
     """Put a border of `rows` above and below and `columns` left and right of (B, H, W, C)."""
-    batch, height, width, channels = sizes(x)
+    batch, height, width, channels = sizes_of(x)
     shape = (batch, height + 2 * rows, width + 2 * columns, channels)
     canvas = pt.full(shape, as_symbol(value, x.type.dtype))
     place = (slice(None), slice(rows, rows + height), slice(columns, columns + width))
@@ -343,7 +342,7 @@ def scale_and_translate(
     scale, translation = promote_to_float(scale, translation, at_least="float32")
     for place, dim in enumerate(spatial_dims):
         axis = canonicalize_axis(dim, x.type.ndim)
-        old, new = axis_size(x, axis), output_shape[axis]
+        old, new = size_of(x, axis), output_shape[axis]
         weights = _resampling_weights(old, new, scale[place], translation[place], method, antialias)
         x = _resample(x, axis, weights)
     return with_shape(x, output_shape)
@@ -385,7 +384,7 @@ def _sample(x, lead, coordinates, order, fill_mode, fill_value):
     trailing = x.type.ndim - len(lead) - len(coordinates)
     choices = []
     for axis, coordinate in enumerate(coordinates, start=len(lead)):
-        length = axis_size(x, axis)
+        length = size_of(x, axis)
         choices.append(
             [
                 (
@@ -418,14 +417,14 @@ def _sample(x, lead, coordinates, order, fill_mode, fill_value):
 def _sample_batch(x, rows, columns, interpolation, fill_mode, fill_value):
     """Interpolate images (B, H, W, C) at rows and columns (B, h, w)."""
     # Sampling places are never less exact than float32, whatever the images are.
-    lead = pt.arange(axis_size(x, 0))[:, None, None]
+    lead = pt.arange(size_of(x, 0))[:, None, None]
     order = AFFINE_TRANSFORM_INTERPOLATIONS[interpolation]
     return _sample(x, [lead], [rows, columns], order, fill_mode, fill_value)
 
 
 def _pixel_grid(x, dtype):
     """Rows (H, 1) and columns (1, W) of the pixels of images (B, H, W, C)."""
-    _, height, width, _ = sizes(x)
+    _, height, width, _ = sizes_of(x)
     return pt.arange(height).astype(dtype)[:, None], pt.arange(width).astype(dtype)[None, :]
 
 
@@ -554,7 +553,7 @@ def _gaussian(length, sigma):
 
 def _blur(x, kernel_size, sigma):
     """Blur (B, H, W, C); an image's two axes one after the other."""
-    channels = axis_size(x, 3)
+    channels = size_of(x, 3)
     first, second = (_gaussian(kernel_size[i], sigma[i]) for i in (1, 0))
     for kernel in (first[:, None, None, None], second[None, :, None, None]):
         kernel = pt.repeat(kernel, channels, axis=2)
@@ -614,7 +613,7 @@ def _elastic_transform(
     x = _as_batch(images, data_format)
     dtype = images.type.dtype if images.type.dtype in ("float32", "float64") else "float32"
     draw = RandomDraw("normal", dtype, 0)
-    batch, height, width, _ = sizes(x)
+    batch, height, width, _ = sizes_of(x)
     noise = draw(as_symbol(seed), batch, height, width, 2) * np.asarray(sigma, dtype)
     length = int(6 * sigma) | 1
     shift = _blur(noise, (length, length), as_symbol([sigma, sigma], dtype))
@@ -635,11 +634,11 @@ def sobel_edges(images, data_format=None):
     (values,) = promote_to_float(images)
     x = _as_batch(values, data_format)
     columns = np.asarray([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], values.type.dtype)
-    channels = axis_size(x, 3)
+    channels = size_of(x, 3)
     kernel = np.stack([columns.T, columns], axis=-1)[:, :, None]
     kernel = pt.repeat(as_symbol(kernel), channels, axis=2)
     edges = depthwise_conv(x, kernel, padding="same")
-    shape = (*sizes(x), 2)
+    shape = (*sizes_of(x), 2)
     edges = with_shape(pt.reshape(edges, shape), shape)
     if images.type.ndim == 3:
         edges = edges[0]

@@ -13,7 +13,7 @@ from keras_theano.pytensor_ops import linalg, reductions, steep
 from keras_theano.src.core import convert_to_tensor
 from keras_theano.src.loop_body import rebuild
 from keras_theano.src.missing import missing_op
-from keras_theano.src.shapes import canonical_axes, size, sizes
+from keras_theano.src.sizes import canonical_axes, size_of, sizes_of
 from keras_theano.src.tensor import Tensor, as_symbol, floating, op, promote, run_graph
 
 __getattr__ = missing_op("linalg")
@@ -67,7 +67,7 @@ def cholesky(a, upper=False):
 def cholesky_inverse(a, upper=False):
     """Return the inverse of the matrix whose Cholesky factor is `a`."""
     (a,) = _matrices("cholesky_inverse", a)
-    identity = pt.broadcast_to(pt.eye(size(a, -1), dtype=a.type.dtype), sizes(a))
+    identity = pt.broadcast_to(pt.eye(size_of(a, -1), dtype=a.type.dtype), sizes_of(a))
     inverse = linalg.SolveTriangular(lower=not upper)(a, identity)
     return inverse @ _transposed(inverse) if upper else _transposed(inverse) @ inverse
 
@@ -109,11 +109,11 @@ def qr(x, mode="reduced"):
 
 def _same_stack(a, b):
     """Return `a` and `b` with equal leading axes."""
-    stack = tuple(sizes(a)[:-2])
-    if sizes(b)[:-2] == stack:
+    stack = sizes_of(a)[:-2]
+    if sizes_of(b)[:-2] == stack:
         return a, b
     stack = pt.broadcast_shape(a[..., 0, 0], b[..., 0, 0])
-    return tuple(pt.broadcast_to(x, (*stack, *sizes(x)[-2:])) for x in (a, b))
+    return tuple(pt.broadcast_to(x, (*stack, *sizes_of(x)[-2:])) for x in (a, b))
 
 
 def _solve(name, solver, a, b):
@@ -159,7 +159,7 @@ def matrix_rank(x, tol=None):
     values = linalg.SingularValues()(x)
     if tol is None:
         largest = pt.max(values, axis=-1, keepdims=True)
-        longer = pt.maximum(size(x, -1), size(x, -2))
+        longer = pt.maximum(size_of(x, -1), size_of(x, -2))
         tol = largest * longer.astype(x.type.dtype) * np.finfo(x.type.dtype).eps
     else:
         tol = as_symbol(tol)[..., None]

@@ -15,7 +15,7 @@ from keras_theano.pytensor_ops.math import (
 )
 from keras_theano.pytensor_ops.reductions import highest, lowest
 from keras_theano.src.missing import missing_op
-from keras_theano.src.shapes import canonical_axes, size, sizes, with_shape
+from keras_theano.src.sizes import canonical_axes, size_of, sizes_of, with_shape
 from keras_theano.src.tensor import as_symbol, floating, op
 
 __getattr__ = missing_op("math")
@@ -35,14 +35,14 @@ def _segments(data, segment_ids, num_segments):
 
 def _segment_reduce(data, segment_ids, num_segments, kind, identity):
     data, ids, count = _segments(data, segment_ids, num_segments)
-    base = pt.full((count + 1, *sizes(data)[1:]), identity(data.type.dtype), data.type.dtype)
+    base = pt.full((count + 1, *sizes_of(data)[1:]), identity(data.type.dtype), data.type.dtype)
     return with_shape(ScatterReduce(kind)(base, ids, data)[:-1], (count, *data.type.shape[1:]))
 
 
 @op
 def segment_sum(data, segment_ids, num_segments=None, sorted=False):
     data, ids, count = _segments(data, segment_ids, num_segments)
-    base = pt.zeros((count + 1, *sizes(data)[1:]), data.type.dtype)
+    base = pt.zeros((count + 1, *sizes_of(data)[1:]), data.type.dtype)
     total = pt.inc_subtensor(base[ids], data)[:-1]
     return with_shape(total, (count, *data.type.shape[1:]))
 
@@ -74,7 +74,7 @@ def top_k(x, k, sorted=True):
     Among equal values the first comes first.
     """
     x = as_symbol(x)
-    length = size(x, -1)
+    length = size_of(x, -1)
     if isinstance(length, int) and k > length:
         raise ValueError(f"top_k: k={k} is more than the {length} values along the last axis.")
     # A stable sort of the reversed axis, read backwards, keeps equal values in their order.
@@ -169,7 +169,7 @@ def _frame_places(length, sequence_length, sequence_stride):
 def extract_sequences(x, sequence_length, sequence_stride):
     """Cut the last axis into frames: (..., length) to (..., frames, sequence_length)."""
     x = as_symbol(x)
-    return x[..., _frame_places(size(x, -1), sequence_length, sequence_stride)]
+    return x[..., _frame_places(size_of(x, -1), sequence_length, sequence_stride)]
 
 
 def _real_and_imaginary(x):
@@ -217,14 +217,14 @@ def ifft2(x):
 @op
 def rfft(x, fft_length=None):
     (x,) = floating(x)
-    return tuple(RealFourier()(x, size(x, -1) if fft_length is None else fft_length))
+    return tuple(RealFourier()(x, size_of(x, -1) if fft_length is None else fft_length))
 
 
 @op
 def irfft(x, fft_length=None):
     real, imag = _real_and_imaginary(x)
     if fft_length is None:
-        fft_length = 2 * (size(real, -1) - 1)
+        fft_length = 2 * (size_of(real, -1) - 1)
     return InverseRealFourier()(real, imag, fft_length)
 
 
@@ -275,7 +275,7 @@ def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=
             f"Received: sequence_length={sequence_length}, fft_length={fft_length}"
         )
     weights = _window(window, sequence_length, fft_length, x.type.dtype)
-    length = size(x, -1)
+    length = size_of(x, -1)
     margin = fft_length // 2 if center else 0
     places = _frame_places(length + 2 * margin, fft_length, sequence_stride)
     frames = x[..., _mirrored(places - margin, length) if center else places]
@@ -300,9 +300,9 @@ def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="
         total = pt.inc_subtensor(total[phases], pt.sqr(weights))[phases]
         weights = weights / pt.switch(total > 0, total, 1)
     frames = InverseRealFourier()(real, imag, fft_length) * weights
-    length_of_all = fft_length + sequence_stride * (size(frames, -2) - 1)
+    length_of_all = fft_length + sequence_stride * (size_of(frames, -2) - 1)
     places = _frame_places(length_of_all, fft_length, sequence_stride)
-    signal = pt.zeros((*sizes(frames)[:-2], length_of_all), frames.type.dtype)
+    signal = pt.zeros((*sizes_of(frames)[:-2], length_of_all), frames.type.dtype)
     signal = pt.inc_subtensor(signal[..., places], frames)
     start = fft_length // 2 if center else 0
     if length is not None:

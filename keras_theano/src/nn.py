@@ -17,7 +17,7 @@ from keras_theano.pytensor_ops.activations import Activation, Softmax
 from keras_theano.pytensor_ops.ctc import CTCBeamSearch, CTCLoss
 from keras_theano.pytensor_ops.pool import pool
 from keras_theano.src.missing import missing_op
-from keras_theano.src.shapes import along_axis, size, sizes, with_shape
+from keras_theano.src.sizes import along_axis, size_of, sizes_of, with_shape
 from keras_theano.src.tensor import as_symbol, op, promote_to_float, supported_dtype
 
 __getattr__ = missing_op("nn")
@@ -136,7 +136,7 @@ def threshold(x, threshold, default_value):
 def glu(x, axis=-1):
     (x,) = promote_to_float(x)
     axis = canonicalize_axis(axis, x.type.ndim)
-    total = size(x, axis)
+    total = size_of(x, axis)
     if isinstance(total, int) and total % 2:
         raise ValueError(
             f"glu needs an even number of values along `axis`. Received: axis={axis}, "
@@ -174,7 +174,7 @@ def sparsemax(x, axis=-1):
     logits = pt.moveaxis(x, axis, -1)
     descending = -pt.sort(-logits, axis=-1)
     totals = pt.cumsum(descending, axis=-1)
-    ranks = pt.arange(1, size(logits, -1) + 1, dtype=x.type.dtype)
+    ranks = pt.arange(1, size_of(logits, -1) + 1, dtype=x.type.dtype)
     supported = pt.cast(descending * ranks > totals - 1, x.type.dtype)
     count = pt.sum(supported, axis=-1, keepdims=True)
     level = (pt.sum(descending * supported, axis=-1, keepdims=True) - 1) / count
@@ -246,7 +246,7 @@ def _adaptive_pool(x, output_size, data_format, pool_axis):
 
 def _adaptive_windows(x, axis, places):
     """First and one past the last position of each place's window along `axis`."""
-    total = size(x, axis)
+    total = size_of(x, axis)
     place = np.arange(places)
     return place * total // places, -(-(place + 1) * total // places)
 
@@ -255,7 +255,7 @@ def _adaptive_windows(x, axis, places):
 def adaptive_average_pool(inputs, output_size, data_format=None):
     def pool_axis(x, axis, places):
         start, stop = (as_symbol(edge)[:, None] for edge in _adaptive_windows(x, axis, places))
-        position = pt.arange(size(x, axis))[None, :]
+        position = pt.arange(size_of(x, axis))[None, :]
         inside = pt.cast((position >= start) & (position < stop), x.type.dtype)
         weights = inside / pt.cast(stop - start, x.type.dtype)
         return along_axis(x, axis, weights.T)
@@ -267,7 +267,7 @@ def adaptive_average_pool(inputs, output_size, data_format=None):
 def adaptive_max_pool(inputs, output_size, data_format=None):
     def pool_axis(x, axis, places):
         start, stop = (as_symbol(edge)[:, None] for edge in _adaptive_windows(x, axis, places))
-        reach = -(-size(x, axis) // places) + 1
+        reach = -(-size_of(x, axis) // places) + 1
         position = start + pt.arange(reach)[None, :]
         x = pt.moveaxis(x, axis, -1)
         windows = x[..., pt.minimum(position, x.shape[-1] - 1)]
@@ -353,7 +353,7 @@ def conv_transpose(
     strides = (strides,) * rank if isinstance(strides, int) else tuple(strides)
     rates = (dilation_rate,) * rank if isinstance(dilation_rate, int) else tuple(dilation_rate)
     target = compute_conv_transpose_output_shape(
-        sizes(x), window, None, strides, padding, output_padding, dilation_rate=rates
+        sizes_of(x), window, None, strides, padding, output_padding, dilation_rate=rates
     )[1:-1]
     spread = compute_conv_transpose_padding_args_for_jax(
         x.type.shape, kernel.type.shape, strides, padding, output_padding, rates
@@ -377,9 +377,9 @@ def conv_transpose(
 
 def _pad_with_zeros(x, widths):
     # Not pt.pad: it compiles a function of its own, in PyTensor's default mode, which takes long.
-    shape = [n + before + after for n, (before, after) in zip(sizes(x), widths, strict=True)]
+    shape = [n + before + after for n, (before, after) in zip(sizes_of(x), widths, strict=True)]
     place = tuple(
-        slice(before, before + n) for n, (before, _) in zip(sizes(x), widths, strict=True)
+        slice(before, before + n) for n, (before, _) in zip(sizes_of(x), widths, strict=True)
     )
     return with_shape(pt.set_subtensor(pt.zeros(shape, x.type.dtype)[place], x), shape)
 
@@ -408,12 +408,12 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     if any(padding):
         x = _pad_with_zeros(x, [(0, 0), (0, 0), *((pad, pad) for pad in padding)])
     places = [
-        (size(x, axis + 2) - dilation[axis] * (kernel_size[axis] - 1) - 1) // stride[axis] + 1
+        (size_of(x, axis + 2) - dilation[axis] * (kernel_size[axis] - 1) - 1) // stride[axis] + 1
         for axis in range(2)
     ]
     rows, columns = _patch_index(*places, kernel_size, dilation, stride)
     patches = x[:, :, rows, columns]
-    shape = (size(x, 0), size(x, 1) * math.prod(kernel_size), places[0] * places[1])
+    shape = (size_of(x, 0), size_of(x, 1) * math.prod(kernel_size), places[0] * places[1])
     return with_shape(pt.reshape(patches, shape), shape)
 
 
@@ -428,7 +428,7 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
         (padded[axis] - dilation[axis] * (kernel_size[axis] - 1) - 1) // stride[axis] + 1
         for axis in range(2)
     ]
-    batch, channels = size(x, 0), size(x, 1) // math.prod(kernel_size)
+    batch, channels = size_of(x, 0), size_of(x, 1) // math.prod(kernel_size)
     patches = pt.reshape(x, (batch, channels, *kernel_size, *places))
     rows, columns = _patch_index(*places, kernel_size, dilation, stride)
     canvas = pt.zeros((batch, channels, *padded), dtype=x.type.dtype)
@@ -442,7 +442,7 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
 @op
 def depth_to_space(x, block_size, data_format="channels_last"):
     x = _to_channels_last(as_symbol(x), data_format)
-    batch, height, width, channels = sizes(x)
+    batch, height, width, channels = sizes_of(x)
     channels = channels // block_size**2
     if data_format == "channels_last":
         blocks = pt.reshape(x, (batch, height, width, block_size, block_size, channels))
@@ -457,7 +457,7 @@ def depth_to_space(x, block_size, data_format="channels_last"):
 @op
 def space_to_depth(x, block_size, data_format="channels_last"):
     x = _to_channels_last(as_symbol(x), data_format)
-    batch, height, width, channels = sizes(x)
+    batch, height, width, channels = sizes_of(x)
     height, width = height // block_size, width // block_size
     blocks = pt.reshape(x, (batch, height, block_size, width, block_size, channels))
     order = (0, 1, 3, 2, 4, 5) if data_format == "channels_last" else (0, 1, 3, 5, 2, 4)
@@ -564,7 +564,7 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
         raise ValueError(
             f"Argument `output` must be at least rank 1. Received: output.shape={output.type.shape}"
         )
-    target = losses.ClassLabels()(target, size(output, axis))
+    target = losses.ClassLabels()(target, size_of(output, axis))
     if target.type.ndim == output.type.ndim and target.type.shape[-1] == 1:
         target = pt.squeeze(target, -1)
     axis = canonicalize_axis(axis, output.type.ndim)
@@ -578,9 +578,9 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     if logits is not None:
         return losses.sparse_softmax_cross_entropy(pt.moveaxis(logits, axis, -1), target)
     output = pt.moveaxis(output, axis, -1)
-    rows = pt.reshape(output, (-1, size(output, -1)))
+    rows = pt.reshape(output, (-1, size_of(output, -1)))
     picked = rows[pt.arange(rows.shape[0]), pt.reshape(target, (-1,))]
-    picked = pt.reshape(picked, sizes(target), ndim=target.type.ndim)
+    picked = pt.reshape(picked, sizes_of(target), ndim=target.type.ndim)
     return with_shape(-_log_of_probabilities(picked / pt.sum(output, axis=-1)), target.type.shape)
 
 
@@ -620,7 +620,7 @@ def ctc_decode(
     (inputs,) = promote_to_float(inputs, at_least="float32")
     lengths = pt.cast(as_symbol(sequence_lengths), "int32")
     if mask_index is None:
-        mask_index = size(inputs, -1) - 1
+        mask_index = size_of(inputs, -1) - 1
     if strategy == "greedy":
         return _ctc_greedy(inputs, lengths, merge_repeated, mask_index)
     if strategy == "beam_search":
@@ -634,7 +634,7 @@ def ctc_decode(
 
 def _ctc_greedy(inputs, lengths, merge_repeated, mask_index):
     best = pt.cast(pt.argmax(inputs, axis=-1), "int32")
-    steps = pt.arange(size(inputs, 1))
+    steps = pt.arange(size_of(inputs, 1))
     outside = steps[None, :] >= lengths[:, None]
     blank = np.int32(mask_index) if isinstance(mask_index, int) else pt.cast(mask_index, "int32")
     best = pt.switch(outside, blank, best)
@@ -745,7 +745,7 @@ def dot_product_attention(
             )
         owner = np.repeat(np.arange(key_heads), heads // key_heads)
         key, value = key[:, :, owner], value[:, :, owner]
-    depth = size(query, 3)
+    depth = size_of(query, 3)
     if scale is None:
         scale = 1 / math.sqrt(depth) if isinstance(depth, int) else depth**-0.5
     inner = "float32" if dtype == "float16" else dtype
@@ -775,7 +775,7 @@ def _attention_mask(logits, mask, is_causal, heads):
     if mask is not None:
         allowed = _per_head(pt.cast(as_symbol(mask), "bool"), heads)
     if is_causal:
-        queries, keys = pt.arange(size(logits, 2)), pt.arange(size(logits, 3))
+        queries, keys = pt.arange(size_of(logits, 2)), pt.arange(size_of(logits, 3))
         past = (queries[:, None] >= keys[None, :])[None, None]
         allowed = past if allowed is None else allowed & past
     return allowed

@@ -12,7 +12,7 @@ from pytensor.graph.rewriting.basic import node_rewriter
 from pytensor.scan.op import Scan
 from pytensor.tensor.math import Dot
 
-from keras_theano.src.shapes import size, sizes, with_shape
+from keras_theano.src.sizes import size_of, sizes_of, with_shape
 
 
 def _fixed(node):
@@ -32,9 +32,9 @@ def _is_product(variable):
 
 def _all_steps(matrices, matrix):
     """The product of each of `matrices` (time, rows, n) with `matrix` (n, columns)."""
-    time, rows, columns = sizes(matrices)
+    time, rows, columns = sizes_of(matrices)
     product = pt.dot(matrices.reshape((time * rows, columns)), matrix)
-    shape = (time, rows, size(matrix, 1))
+    shape = (time, rows, size_of(matrix, 1))
     return with_shape(product.reshape(shape), shape)
 
 

@@ -7,7 +7,7 @@ from keras_theano.pytensor_ops import recurrent
 from keras_theano.src import control_flow
 from keras_theano.src.loop_body import call_and_undo
 from keras_theano.src.missing import missing_op
-from keras_theano.src.shapes import size, with_shape
+from keras_theano.src.sizes import size_of, with_shape
 from keras_theano.src.tensor import as_symbol, op
 
 __getattr__ = missing_op("rnn")
@@ -221,12 +221,12 @@ def _arrange(inputs, mask, kernel, bias, go_backwards):
         x = x[::-1]
         mask = mask and [mask[0][::-1]]
     # One matrix product for all steps: PyTensor's own for three axes is slower.
-    time, batch = size(x, 0), size(x, 1)
-    product = pt.dot(x.reshape((-1, size(x, 2))), kernel)
+    time, batch = size_of(x, 0), size_of(x, 1)
+    product = pt.dot(x.reshape((-1, size_of(x, 2))), kernel)
     if bias is not None:
         product = product + bias
-    gates = product.reshape((time, batch, size(kernel, 1)))
-    return with_shape(gates, (time, batch, size(kernel, 1))), mask or []
+    gates = product.reshape((time, batch, size_of(kernel, 1)))
+    return with_shape(gates, (time, batch, size_of(kernel, 1))), mask or []
 
 
 def _results(states, mask, return_sequences, zero_output_for_mask, dtype):
@@ -367,7 +367,7 @@ def _gru(inputs, h, mask, kernel, recurrent_kernel, bias, go_backwards, *outputs
     dtype = _compute_dtype(inputs, kernel)
     inner = [as_symbol(v, dtype) for v in (inputs, h, kernel, recurrent_kernel)]
     if bias is None:
-        bias = pt.zeros((2, size(kernel, 1)), dtype)
+        bias = pt.zeros((2, size_of(kernel, 1)), dtype)
     bias = as_symbol(bias, dtype)
     x, mask = _arrange(inner[0], mask, inner[2], bias[0], go_backwards)
     hs, *_ = recurrent.GRU(masked=bool(mask))(x, inner[1], inner[3], bias[1], *mask)

@@ -10,14 +10,8 @@ from keras.src.backend.common.backend_utils import canonicalize_axis
 from pytensor.graph.basic import Variable as TheanoVariable
 
 from keras_theano.src.numpy_ops.elementwise import power
-from keras_theano.src.numpy_ops.helpers import (
-    as_sizes,
-    cast,
-    dtype_or_floatx,
-    is_integer,
-    op,
-    sizes_of,
-)
+from keras_theano.src.numpy_ops.helpers import cast, dtype_or_floatx, is_integer, op
+from keras_theano.src.sizes import as_sizes, sizes_of
 from keras_theano.src.tensor import as_symbol, supported_dtype
 
 

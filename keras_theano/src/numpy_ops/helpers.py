@@ -3,13 +3,10 @@
 import builtins
 import functools
 import inspect
-import math
 
 import numpy as np
 import pytensor.tensor as pt
 from keras.src.backend import config
-from keras.src.backend.common.backend_utils import canonicalize_axis
-from pytensor.graph.basic import Variable as TheanoVariable
 
 from keras_theano.src import tensor
 from keras_theano.src.tensor import as_symbol, is_array, promote, supported_dtype
@@ -39,65 +36,6 @@ def is_float(x):
 
 def is_complex(x):
     return x.type.dtype.startswith("complex")
-
-
-def sizes_of(x):
-    """The shape of `x`: ints where known, symbolic scalars where not."""
-    return [x.shape[axis] if size is None else size for axis, size in enumerate(x.type.shape)]
-
-
-def product(sizes):
-    """The product of sizes: an int where all are known."""
-    known = math.prod(size for size in sizes if not isinstance(size, TheanoVariable))
-    for size in sizes:
-        if isinstance(size, TheanoVariable):
-            known = known * size
-    return known
-
-
-def as_axes(axis, ndim):
-    """`axis` (None, int or several) as a tuple of distinct non-negative ints, ascending."""
-    if axis is None:
-        return tuple(range(ndim))
-    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
-    axes = [canonicalize_axis(int(a), ndim) for a in axes]
-    if len(set(axes)) < len(axes):
-        raise ValueError(f"Duplicate value in `axis`. Received: axis={axis}")
-    return tuple(sorted(axes))
-
-
-def as_sizes(shape):
-    """A shape given as an int, an array or a sequence, as a list of ints and symbolic scalars."""
-    if isinstance(shape, TheanoVariable):
-        if not shape.type.ndim:
-            return [shape]
-        return [shape[i] for i in range(shape.type.shape[0])]
-    if isinstance(shape, (int, np.integer)):
-        return [int(shape)]
-    return [size if isinstance(size, TheanoVariable) else int(size) for size in shape]
-
-
-def with_shape(x, shape):
-    """Declare static sizes that are known but that PyTensor lost."""
-    if _all_known(x, shape):
-        return x
-    return pt.specify_shape(x, tuple(shape))
-
-
-def _all_known(x, shape):
-    return builtins.all(
-        size is None or size == known for size, known in zip(shape, x.type.shape, strict=True)
-    )
-
-
-def keep_axes(result, axes, keepdims):
-    """Put the reduced `axes` back into `result` as axes of size 1, if `keepdims`."""
-    return pt.expand_dims(result, axes) if keepdims and axes else result
-
-
-def slice_axis(x, axis, key):
-    """Index `x` with `key` along one axis."""
-    return x[(slice(None),) * axis + (key,)]
 
 
 def dtype_or_floatx(dtype):

@@ -10,7 +10,6 @@ from pytensor.tensor.extra_ops import CumOp
 
 from keras_theano.pytensor_ops import reductions, steep
 from keras_theano.src.numpy_ops.helpers import (
-    as_axes,
     as_bool,
     as_float,
     cast,
@@ -19,12 +18,10 @@ from keras_theano.src.numpy_ops.helpers import (
     is_complex,
     is_float,
     is_integer,
-    keep_axes,
     op,
-    product,
     scalar,
-    sizes_of,
 )
+from keras_theano.src.sizes import as_axes, keep_axes, product, sizes_of
 from keras_theano.src.tensor import as_symbol, promote, supported_dtype
 
 

@@ -7,10 +7,11 @@ from keras.src.backend.common.backend_utils import canonicalize_axis, vectorize_
 from keras_theano.pytensor_ops import array
 from keras_theano.src.control_flow import vectorized_map
 from keras_theano.src.numpy_ops.elementwise import conjugate, real
-from keras_theano.src.numpy_ops.helpers import as_float, cast, op, slice_axis
+from keras_theano.src.numpy_ops.helpers import as_float, cast, op
 from keras_theano.src.numpy_ops.products import matmul
 from keras_theano.src.numpy_ops.reductions import mean
 from keras_theano.src.numpy_ops.shapes import diff, pad, transpose
+from keras_theano.src.sizes import slice_axis
 from keras_theano.src.tensor import as_symbol, promote
 
 

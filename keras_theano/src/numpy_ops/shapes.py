@@ -10,18 +10,8 @@ from pytensor.graph.basic import Variable as TheanoVariable
 
 from keras_theano.pytensor_ops import array
 from keras_theano.src.numpy_ops import reductions
-from keras_theano.src.numpy_ops.helpers import (
-    as_axes,
-    as_sizes,
-    cast,
-    is_bool,
-    is_integer,
-    op,
-    product,
-    sizes_of,
-    slice_axis,
-    with_shape,
-)
+from keras_theano.src.numpy_ops.helpers import cast, is_bool, is_integer, op
+from keras_theano.src.sizes import as_axes, as_sizes, product, sizes_of, slice_axis, with_shape
 from keras_theano.src.tensor import as_symbol, is_array, promote
 
 
