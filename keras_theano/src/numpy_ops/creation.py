@@ -14,18 +14,24 @@ from keras_theano.src.numpy_ops.helpers import cast, dtype_or_floatx, is_integer
 from keras_theano.src.sizes import as_sizes, sizes_of
 from keras_theano.src.tensor import as_symbol, supported_dtype
 
+__all__ = [
+    "arange", "array", "bartlett", "blackman", "empty", "empty_like", "eye", "full",
+    "full_like", "geomspace", "hamming", "hanning", "identity", "kaiser", "linspace",
+    "logspace", "ones", "ones_like", "tri", "tril", "triu", "vander", "zeros", "zeros_like",
+]  # fmt: skip
 
-@op
+
+@op(static=("shape",))
 def zeros(shape, dtype=None):
     return pt.zeros(as_sizes(shape), dtype_or_floatx(dtype))
 
 
-@op
+@op(static=("shape",))
 def ones(shape, dtype=None):
     return pt.ones(as_sizes(shape), dtype_or_floatx(dtype))
 
 
-@op
+@op(static=("shape",))
 def full(shape, fill_value, dtype=None):
     return pt.alloc(as_symbol(fill_value, dtype_or_floatx(dtype)), *as_sizes(shape))
 
@@ -63,7 +69,7 @@ def arange(start, stop=None, step=None, dtype=None):
     return pt.cast(pt.arange(*(pt.cast(part, compute) for part in parts)), dtype)
 
 
-@op
+@op(static=("N", "M", "k"))
 def eye(N, M=None, k=0, dtype=None):
     M = N if M is None else M
     return pt.eye(N, M, k, dtype=dtype_or_floatx(dtype))
@@ -78,12 +84,12 @@ def _triangle(x, keep):
     return pt.switch(mask, x, np.zeros((), x.type.dtype))
 
 
-@op
+@op(static=("k",))
 def tril(x, k=0):
     return _triangle(as_symbol(x), lambda row, column: pt.ge(row + k, column))
 
 
-@op
+@op(static=("k",))
 def triu(x, k=0):
     return _triangle(as_symbol(x), lambda row, column: pt.le(row + k, column))
 
@@ -94,7 +100,7 @@ def array(x, dtype=None):
     return pt.tensor_copy(x)
 
 
-@op
+@op(static=("shape",))
 def empty(shape, dtype=None):
     return zeros(shape, dtype)
 
@@ -104,12 +110,12 @@ def empty_like(x, dtype=None):
     return zeros_like(as_symbol(x), dtype)
 
 
-@op
+@op(static=("n",))
 def identity(n, dtype=None):
     return eye(n, dtype=dtype)
 
 
-@op
+@op(static=("N", "M", "k"))
 def tri(N, M=None, k=0, dtype=None):
     columns = N if M is None else M
     mask = pt.ge(pt.arange(N)[:, None] + k, pt.arange(columns)[None, :])
@@ -147,7 +153,7 @@ def _between(start, stop, num, endpoint, axis, compute):
     return start * (1 - place) + stop * place
 
 
-@op
+@op(static=("num", "axis"))
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
     dtype = _range_dtype(dtype, start, stop)
     compute = dtype if dtype in ("float32", "float64") else "float64"
@@ -162,14 +168,14 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     return result, width / gaps if gaps else pt.full_like(width, np.nan)
 
 
-@op
+@op(static=("num", "axis"))
 def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0):
     dtype = _range_dtype(dtype, start, stop)
     powers = _between(start, stop, num, endpoint, axis, "float64")
     return cast(pt.pow(cast(as_symbol(base), "float64"), powers), dtype)
 
 
-@op
+@op(static=("num", "axis"))
 def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     dtype = _range_dtype(dtype, start, stop)
     start, stop = (cast(as_symbol(number), "float64") for number in (start, stop))
@@ -179,7 +185,7 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     return cast(sign * pt.exp(size), dtype)
 
 
-@op
+@op(static=("N",))
 def vander(x, N=None, increasing=False):
     x = as_symbol(x)
     if x.type.ndim != 1:

@@ -22,6 +22,21 @@ from keras_theano.src.numpy_ops.helpers import (
 )
 from keras_theano.src.tensor import as_symbol, promote, supported_dtype
 
+__all__ = [
+    "abs", "absolute", "add", "allclose", "angle", "arccos", "arccosh", "arcsin", "arcsinh",
+    "arctan", "arctan2", "arctanh", "bitwise_and", "bitwise_invert", "bitwise_left_shift",
+    "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "cbrt", "ceil", "clip",
+    "conj", "conjugate", "copy", "cos", "cosh", "deg2rad", "divide", "divide_no_nan", "equal",
+    "exp", "exp2", "expm1", "fabs", "floor", "floor_divide", "fmax", "fmin", "fmod", "gcd",
+    "greater", "greater_equal", "heaviside", "hypot", "i0", "imag", "isclose", "isfinite",
+    "isinf", "isnan", "isneginf", "isposinf", "isreal", "lcm", "ldexp", "left_shift", "less",
+    "less_equal", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "mod", "multiply",
+    "nan_to_num", "negative", "nextafter", "nonzero", "not_equal", "power", "rad2deg", "real",
+    "reciprocal", "right_shift", "round", "select", "sign", "signbit", "sin", "sinc", "sinh",
+    "sqrt", "square", "subtract", "tan", "tanh", "true_divide", "trunc", "view", "where",
+]  # fmt: skip
+
 
 def _float_unary(name, function):
     """An op that computes in floating point, whatever the argument's dtype."""
@@ -112,7 +127,7 @@ def isfinite(x):
     return pt.invert(pt.or_(pt.isnan(x), pt.isinf(x)))
 
 
-@op
+@op(static=("decimals",))
 def round(x, decimals=0):
     x = as_symbol(x)
     if is_bool(x):

@@ -64,30 +64,29 @@ def scalar(value, x):
 
 # --- Arguments that shape the graph ---------------------------------------------------------------
 
-# Arrays given for these are read while the graph is built: they decide its structure.
-_STATIC = {
-    *("M", "N", "axes", "axis", "axis1", "axis2", "axisa", "axisb", "axisc", "decimals"),
-    *("destination", "indices_or_sections", "k", "kth", "minlength", "n", "newshape", "num"),
-    *("offset", "pad_width", "repeats", "shape", "source"),
-}
 
+def op(function=None, static=()):
+    """As `tensor.op`, for functions of which sizes, axes or counts may come as NumPy arrays.
 
-def op(function):
-    """As `tensor.op`, for functions whose sizes, axes and counts may come as NumPy arrays."""
+    Args:
+        static: Names of such arguments: they decide the graph's structure, so arrays given for
+            them are read while it is built.
+    """
+    if function is None:
+        return functools.partial(op, static=static)
     wrapped = tensor.op(function)
-    names = list(inspect.signature(function).parameters)
-    places = [i for i, name in enumerate(names) if name in _STATIC]
-    if not places:
+    if not static:
         return wrapped
+    places = [i for i, name in enumerate(inspect.signature(function).parameters) if name in static]
 
     @functools.wraps(function)
     def with_static(*args, **kwargs):
         for i in places:
             if i < len(args) and _holds_array(args[i]):
                 args = (*args[:i], _as_python(args[i]), *args[i + 1 :])
-        for name, value in kwargs.items():
-            if name in _STATIC and _holds_array(value):
-                kwargs[name] = _as_python(value)
+        for name in static:
+            if name in kwargs and _holds_array(kwargs[name]):
+                kwargs[name] = _as_python(kwargs[name])
         return wrapped(*args, **kwargs)
 
     return with_static

@@ -1,4 +1,4 @@
-"""Products of matrices and tensors, all of which end in BLAS where sizes allow."""
+"""Products of matrices and tensors, all of which end in BLAS where sizes allow; determinants."""
 
 import builtins
 import math
@@ -7,10 +7,15 @@ import pytensor.tensor as pt
 from keras.src.backend.common.backend_utils import canonicalize_axis
 
 from keras_theano.src.numpy_ops.elementwise import conjugate, multiply
-from keras_theano.src.numpy_ops.helpers import is_bool, op
+from keras_theano.src.numpy_ops.helpers import as_float, is_bool, op
 from keras_theano.src.numpy_ops.shapes import moveaxis
 from keras_theano.src.sizes import product, sizes_of
 from keras_theano.src.tensor import as_symbol, promote
+
+__all__ = [
+    "cross", "dot", "einsum", "inner", "kron", "matmul", "outer", "slogdet", "tensordot",
+    "vdot",
+]  # fmt: skip
 
 
 @op
@@ -56,7 +61,7 @@ def dot(x1, x2):
     return tensordot(x1, x2, axes=((-1,), (-2,)))
 
 
-@op
+@op(static=("axes",))
 def tensordot(x1, x2, axes=2):
     x1, x2 = promote(x1, x2)
     ndim1, ndim2 = x1.type.ndim, x2.type.ndim
@@ -108,7 +113,7 @@ def kron(x1, x2):
     return pt.reshape(multiply(x1, x2), sizes, ndim=ndim)
 
 
-@op
+@op(static=("axisa", "axisb", "axisc", "axis"))
 def cross(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
     if axis is not None:
         axisa = axisb = axisc = axis
@@ -303,3 +308,9 @@ def _next_pair(pairs, out):
             if best is None or cost < best:
                 best, chosen = cost, (i, j)
     return chosen
+
+
+@op
+def slogdet(x):
+    x = as_float(x)
+    return tuple(pt.linalg.slogdet(x))

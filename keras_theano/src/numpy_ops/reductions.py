@@ -24,6 +24,13 @@ from keras_theano.src.numpy_ops.helpers import (
 from keras_theano.src.sizes import as_axes, keep_axes, product, sizes_of
 from keras_theano.src.tensor import as_symbol, promote, supported_dtype
 
+__all__ = [
+    "all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumprod",
+    "cumsum", "max", "mean", "min", "nanargmax", "nanargmin", "nancumprod", "nancumsum",
+    "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "prod", "ptp",
+    "std", "sum", "var",
+]  # fmt: skip
+
 
 def sum_dtype(dtype):
     """Keras sums small integers in 32 bits."""
@@ -34,7 +41,7 @@ def sum_dtype(dtype):
     return dtype
 
 
-@op
+@op(static=("axis",))
 def sum(x, axis=None, keepdims=False):
     x = as_symbol(x)
     axes = as_axes(axis, x.type.ndim)
@@ -42,7 +49,7 @@ def sum(x, axis=None, keepdims=False):
     return keep_axes(pt.sum(x, axis=axes, dtype=dtype), axes, keepdims)
 
 
-@op
+@op(static=("axis",))
 def prod(x, axis=None, keepdims=False, dtype=None):
     x = as_symbol(x)
     axes = as_axes(axis, x.type.ndim)
@@ -59,7 +66,7 @@ def count_of(x, axes):
     return np.asarray(count, x.type.dtype)
 
 
-@op
+@op(static=("axis",))
 def mean(x, axis=None, keepdims=False):
     x = as_float(x)
     dtype = x.type.dtype
@@ -69,7 +76,7 @@ def mean(x, axis=None, keepdims=False):
     return pt.cast(keep_axes(pt.sum(x, axis=axes) / count_of(x, axes), axes, keepdims), dtype)
 
 
-@op
+@op(static=("axis",))
 def var(x, axis=None, keepdims=False):
     x = as_float(x)
     dtype = x.type.dtype
@@ -85,7 +92,7 @@ def var(x, axis=None, keepdims=False):
     return pt.cast(mean(squares, axes, keepdims), dtype)
 
 
-@op
+@op(static=("axis",))
 def std(x, axis=None, keepdims=False):
     return steep.root(var(x, axis, keepdims))
 
@@ -110,7 +117,7 @@ def _extreme(name, theano_max, worst, x, axis, keepdims, initial):
     return keep_axes(result, axes, keepdims)
 
 
-@op
+@op(static=("axis",))
 def max(x, axis=None, keepdims=False, initial=None):
     x = as_symbol(x)
     if is_bool(x):
@@ -118,7 +125,7 @@ def max(x, axis=None, keepdims=False, initial=None):
     return _extreme("max", reductions.max, reductions.lowest, x, axis, keepdims, initial)
 
 
-@op
+@op(static=("axis",))
 def min(x, axis=None, keepdims=False, initial=None):
     x = as_symbol(x)
     if is_bool(x):
@@ -132,12 +139,12 @@ def min(x, axis=None, keepdims=False, initial=None):
     return _extreme("min", theano_min, reductions.highest, x, axis, keepdims, initial)
 
 
-@op
+@op(static=("axis",))
 def amax(x, axis=None, keepdims=False):
     return max(x, axis, keepdims)
 
 
-@op
+@op(static=("axis",))
 def amin(x, axis=None, keepdims=False):
     return min(x, axis, keepdims)
 
@@ -155,33 +162,33 @@ def _arg_extreme(theano_arg, x, axis, keepdims):
     return keep_axes(pt.cast(result, "int32"), axes, keepdims)
 
 
-@op
+@op(static=("axis",))
 def argmax(x, axis=None, keepdims=False):
     return _arg_extreme(pt.argmax, as_symbol(x), axis, keepdims)
 
 
-@op
+@op(static=("axis",))
 def argmin(x, axis=None, keepdims=False):
     x = as_symbol(x)
     reverse = pt.invert if is_integer(x) or is_bool(x) else pt.neg
     return _arg_extreme(pt.argmax, reverse(x), axis, keepdims)
 
 
-@op
+@op(static=("axis",))
 def all(x, axis=None, keepdims=False):
     x = as_bool(x)
     axes = as_axes(axis, x.type.ndim)
     return keep_axes(pt.all(x, axis=axes) if axes else x, axes, keepdims)
 
 
-@op
+@op(static=("axis",))
 def any(x, axis=None, keepdims=False):
     x = as_bool(x)
     axes = as_axes(axis, x.type.ndim)
     return keep_axes(pt.any(x, axis=axes) if axes else x, axes, keepdims)
 
 
-@op
+@op(static=("axis",))
 def count_nonzero(x, axis=None):
     x = as_bool(x)
     return pt.sum(x, axis=as_axes(axis, x.type.ndim), dtype="int32")
@@ -202,23 +209,23 @@ def _cumulative(op_on_axis, x, axis, dtype):
     return cast(op_on_axis(canonicalize_axis(axis, x.type.ndim))(x), dtype)
 
 
-@op
+@op(static=("axis",))
 def cumsum(x, axis=None, dtype=None):
     return _cumulative(CumOp, x, axis, dtype)
 
 
-@op
+@op(static=("axis",))
 def cumprod(x, axis=None, dtype=None):
     return _cumulative(reductions.CumulativeProduct, x, axis, dtype)
 
 
-@op
+@op(static=("axis",))
 def ptp(x, axis=None, keepdims=False):
     x = as_symbol(x)
     return max(x, axis, keepdims) - min(x, axis, keepdims)
 
 
-@op
+@op(static=("axis",))
 def average(x, axis=None, weights=None):
     if weights is None:
         return mean(as_symbol(x), axis)
@@ -253,22 +260,22 @@ def _without_nan(x, instead):
     return pt.switch(pt.isnan(x), scalar(instead, x), x) if is_float(x) else x
 
 
-@op
+@op(static=("axis",))
 def nansum(x, axis=None, keepdims=False):
     return sum(_without_nan(as_symbol(x), 0), axis, keepdims)
 
 
-@op
+@op(static=("axis",))
 def nanprod(x, axis=None, keepdims=False):
     return prod(_without_nan(as_symbol(x), 1), axis, keepdims)
 
 
-@op
+@op(static=("axis",))
 def nancumsum(x, axis=None, dtype=None):
     return cumsum(_without_nan(as_symbol(x), 0), axis, dtype)
 
 
-@op
+@op(static=("axis",))
 def nancumprod(x, axis=None, dtype=None):
     return cumprod(_without_nan(as_symbol(x), 1), axis, dtype)
 
@@ -281,12 +288,12 @@ def _nan_extreme(reduce, worst, x, axis, keepdims):
     return pt.switch(all(pt.isnan(x), axis, keepdims), scalar(np.nan, x), result)
 
 
-@op
+@op(static=("axis",))
 def nanmax(x, axis=None, keepdims=False):
     return _nan_extreme(max, -np.inf, x, axis, keepdims)
 
 
-@op
+@op(static=("axis",))
 def nanmin(x, axis=None, keepdims=False):
     return _nan_extreme(min, np.inf, x, axis, keepdims)
 
@@ -300,12 +307,12 @@ def _nan_arg(find, worst, x, axis, keepdims):
     return pt.switch(all(pt.isnan(x), axis, keepdims), scalar(-1, place), place)
 
 
-@op
+@op(static=("axis",))
 def nanargmax(x, axis=None, keepdims=False):
     return _nan_arg(argmax, -np.inf, x, axis, keepdims)
 
 
-@op
+@op(static=("axis",))
 def nanargmin(x, axis=None, keepdims=False):
     return _nan_arg(argmin, np.inf, x, axis, keepdims)
 
@@ -316,13 +323,13 @@ def _nan_mean(x, axis, keepdims, nan):
     return sum(pt.switch(nan, scalar(0, x), x), axis, keepdims) / count
 
 
-@op
+@op(static=("axis",))
 def nanmean(x, axis=None, keepdims=False):
     x, dtype = float_compute(x)
     return cast(_nan_mean(x, axis, keepdims, pt.isnan(x)), dtype)
 
 
-@op
+@op(static=("axis",))
 def nanvar(x, axis=None, keepdims=False):
     x, dtype = float_compute(x)
     nan = pt.isnan(x)
@@ -330,6 +337,6 @@ def nanvar(x, axis=None, keepdims=False):
     return cast(_nan_mean(pt.sqr(deviation), axis, keepdims, nan), dtype)
 
 
-@op
+@op(static=("axis",))
 def nanstd(x, axis=None, keepdims=False):
     return steep.root(nanvar(as_symbol(x), axis, keepdims))

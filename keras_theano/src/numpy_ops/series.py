@@ -1,11 +1,10 @@
-"""Statistics of series, and mapping of Python functions over tensors."""
+"""Statistics of series."""
 
 import numpy as np
 import pytensor.tensor as pt
-from keras.src.backend.common.backend_utils import canonicalize_axis, vectorize_impl
+from keras.src.backend.common.backend_utils import canonicalize_axis
 
 from keras_theano.pytensor_ops import array
-from keras_theano.src.control_flow import vectorized_map
 from keras_theano.src.numpy_ops.elementwise import conjugate, real
 from keras_theano.src.numpy_ops.helpers import as_float, cast, op
 from keras_theano.src.numpy_ops.products import matmul
@@ -13,6 +12,8 @@ from keras_theano.src.numpy_ops.reductions import mean
 from keras_theano.src.numpy_ops.shapes import diff, pad, transpose
 from keras_theano.src.sizes import slice_axis
 from keras_theano.src.tensor import as_symbol, promote
+
+__all__ = ["corrcoef", "correlate", "trapezoid"]
 
 
 @op
@@ -57,7 +58,7 @@ def correlate(x1, x2, mode="valid"):
     return matmul(windows, conjugate(x2))
 
 
-@op
+@op(static=("axis",))
 def trapezoid(y, x=None, dx=1.0, axis=-1):
     y = as_float(y)
     axis = canonicalize_axis(axis, y.type.ndim)
@@ -72,33 +73,3 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
             width = diff(x, axis=axis)
     after, before = slice_axis(y, axis, slice(1, None)), slice_axis(y, axis, slice(None, -1))
     return pt.sum(width * (after + before) / 2, axis=axis)
-
-
-@op
-def slogdet(x):
-    x = as_float(x)
-    return tuple(pt.linalg.slogdet(x))
-
-
-def _map_first_axis(function, in_axes):
-    """`function` over the first axes of those arguments whose entry in `in_axes` is 0."""
-
-    def mapped(*args):
-        moving = [arg for arg, axis in zip(args, in_axes, strict=True) if axis is not None]
-
-        def of_slices(slices):
-            slices = iter(slices)
-            return function(
-                *(
-                    arg if axis is None else next(slices)
-                    for arg, axis in zip(args, in_axes, strict=True)
-                )
-            )
-
-        return vectorized_map(of_slices, moving)
-
-    return mapped
-
-
-def vectorize(pyfunc, *, excluded=None, signature=None):
-    return vectorize_impl(pyfunc, _map_first_axis, excluded=excluded, signature=signature)

@@ -14,8 +14,16 @@ from keras_theano.src.numpy_ops.helpers import cast, is_bool, is_integer, op
 from keras_theano.src.sizes import as_axes, as_sizes, product, sizes_of, slice_axis, with_shape
 from keras_theano.src.tensor import as_symbol, is_array, promote
 
+__all__ = [
+    "append", "array_split", "broadcast_to", "concatenate", "diag", "diagflat", "diagonal",
+    "diff", "dsplit", "dstack", "expand_dims", "flip", "fliplr", "flipud", "hsplit", "hstack",
+    "meshgrid", "moveaxis", "ndim", "pad", "ravel", "repeat", "reshape", "roll", "rot90",
+    "size", "split", "squeeze", "stack", "swapaxes", "take", "take_along_axis", "tile", "trace",
+    "transpose", "unravel_index", "vsplit", "vstack",
+]  # fmt: skip
 
-@op
+
+@op(static=("newshape",))
 def reshape(x, newshape):
     x = as_symbol(x)
     sizes = as_sizes(newshape)
@@ -41,7 +49,7 @@ def ravel(x):
     return pt.flatten(x) if x.type.ndim != 1 else x
 
 
-@op
+@op(static=("axes",))
 def transpose(x, axes=None):
     x = as_symbol(x)
     if axes is None:
@@ -55,27 +63,12 @@ def transpose(x, axes=None):
     return x.dimshuffle(axes)
 
 
-@op
+@op(static=("source", "destination"))
 def moveaxis(x, source, destination):
-    x = as_symbol(x)
-    ndim = x.type.ndim
-    sources = source if isinstance(source, (list, tuple)) else (source,)
-    destinations = destination if isinstance(destination, (list, tuple)) else (destination,)
-    if len(sources) != len(destinations):
-        raise ValueError(
-            "`source` and `destination` must have the same number of axes. Received: "
-            f"source={source}, destination={destination}"
-        )
-    sources = [canonicalize_axis(axis, ndim) for axis in sources]
-    order = [axis for axis in range(ndim) if axis not in sources]
-    for place, axis in sorted(
-        zip([canonicalize_axis(axis, ndim) for axis in destinations], sources, strict=True)
-    ):
-        order.insert(place, axis)
-    return x.dimshuffle(order)
+    return pt.moveaxis(as_symbol(x), source, destination)
 
 
-@op
+@op(static=("axis1", "axis2"))
 def swapaxes(x, axis1, axis2):
     x = as_symbol(x)
     order = list(range(x.type.ndim))
@@ -84,14 +77,14 @@ def swapaxes(x, axis1, axis2):
     return x.dimshuffle(order)
 
 
-@op
+@op(static=("axis",))
 def expand_dims(x, axis):
     x = as_symbol(x)
     axes = tuple(axis) if isinstance(axis, (list, tuple)) else (axis,)
     return pt.expand_dims(x, as_axes(axes, x.type.ndim + len(axes)))
 
 
-@op
+@op(static=("axis",))
 def squeeze(x, axis=None):
     x = as_symbol(x)
     shape = x.type.shape
@@ -108,7 +101,7 @@ def squeeze(x, axis=None):
     return x.dimshuffle([i for i in range(len(shape)) if i not in axes])
 
 
-@op
+@op(static=("shape",))
 def broadcast_to(x, shape):
     x = as_symbol(x)
     sizes = as_sizes(shape)
@@ -122,13 +115,13 @@ def broadcast_to(x, shape):
     return pt.alloc(x, *sizes)
 
 
-@op
+@op(static=("axis",))
 def concatenate(xs, axis=0):
     xs = promote(*xs)
     return pt.join(canonicalize_axis(axis, xs[0].type.ndim), *xs)
 
 
-@op
+@op(static=("axis",))
 def stack(x, axis=0):
     xs = promote(*x)
     axis = canonicalize_axis(axis, xs[0].type.ndim + 1)
@@ -153,7 +146,7 @@ def _split_at(x, points, axis):
     return pt.split(x, pt.stack(lengths), n_splits=len(lengths), axis=axis)
 
 
-@op
+@op(static=("indices_or_sections", "axis"))
 def split(x, indices_or_sections, axis=0):
     x = as_symbol(x)
     axis = canonicalize_axis(axis, x.type.ndim)
@@ -167,7 +160,7 @@ def split(x, indices_or_sections, axis=0):
     return _split_at(x, [size // sections * i for i in range(1, sections)], axis)
 
 
-@op
+@op(static=("repeats",))
 def tile(x, repeats):
     x = as_symbol(x)
     repeats = as_sizes(repeats)
@@ -180,7 +173,7 @@ def tile(x, repeats):
     return pt.reshape(pt.alloc(x, *spread), result, ndim=ndim)
 
 
-@op
+@op(static=("repeats", "axis"))
 def repeat(x, repeats, axis=None):
     x = as_symbol(x)
     if axis is None:
@@ -203,7 +196,7 @@ def repeat(x, repeats, axis=None):
     return pt.reshape(x, sizes, ndim=len(sizes))
 
 
-@op
+@op(static=("axis",))
 def flip(x, axis=None):
     x = as_symbol(x)
     axes = as_axes(axis, x.type.ndim)
@@ -213,7 +206,7 @@ def flip(x, axis=None):
 _PAD_INDEX_MODES = ("reflect", "symmetric", "edge", "wrap")
 
 
-@op
+@op(static=("pad_width",))
 def pad(x, pad_width, mode="constant", constant_values=None):
     x = as_symbol(x)
     ndim = x.type.ndim
@@ -275,7 +268,7 @@ def _pad_index(size, before, after, mode):
     return xp.where(place < size, place, period - place)
 
 
-@op
+@op(static=("axis",))
 def take(x, indices, axis=None):
     x, indices = as_symbol(x), _index(indices)
     if axis is None:
@@ -283,7 +276,7 @@ def take(x, indices, axis=None):
     return array.Take(canonicalize_axis(axis, x.type.ndim))(x, indices)
 
 
-@op
+@op(static=("axis",))
 def take_counted(x, indices, axis):
     """As `take`, but a negative index is out of bounds: for tables whose entries are numbered."""
     return array.Take(axis, from_end=False)(as_symbol(x), _index(indices))
@@ -295,7 +288,7 @@ def _index(indices):
     return indices if is_integer(indices) else pt.cast(indices, "int32")
 
 
-@op
+@op(static=("axis",))
 def take_along_axis(x, indices, axis=None):
     x, indices = as_symbol(x), _index(indices)
     if axis is None:
@@ -320,7 +313,7 @@ def take_along_axis(x, indices, axis=None):
     return x[tuple(places)]
 
 
-@op
+@op(static=("indices_or_sections", "axis"))
 def array_split(x, indices_or_sections, axis=0):
     x = as_symbol(x)
     axis = canonicalize_axis(axis, x.type.ndim)
@@ -334,18 +327,18 @@ def array_split(x, indices_or_sections, axis=0):
     return _split_at(x, points, axis)
 
 
-@op
+@op(static=("indices_or_sections",))
 def hsplit(x, indices_or_sections):
     x = as_symbol(x)
     return split(x, indices_or_sections, 0 if x.type.ndim == 1 else 1)
 
 
-@op
+@op(static=("indices_or_sections",))
 def vsplit(x, indices_or_sections):
     return split(as_symbol(x), indices_or_sections, 0)
 
 
-@op
+@op(static=("indices_or_sections",))
 def dsplit(x, indices_or_sections):
     return split(as_symbol(x), indices_or_sections, 2)
 
@@ -375,7 +368,7 @@ def dstack(xs):
     return pt.join(2, *(_with_ndim(x, 3) for x in promote(*xs)))
 
 
-@op
+@op(static=("axis",))
 def append(x1, x2, axis=None):
     x1, x2 = promote(x1, x2)
     if axis is None:
@@ -393,7 +386,7 @@ def flipud(x):
     return flip(as_symbol(x), 0)
 
 
-@op
+@op(static=("axis",))
 def roll(x, shift, axis=None):
     x = as_symbol(x)
     if axis is None:
@@ -410,7 +403,7 @@ def roll(x, shift, axis=None):
     return x
 
 
-@op
+@op(static=("k", "axes"))
 def rot90(array, k=1, axes=(0, 1)):
     x = as_symbol(array)
     if x.type.ndim < 2:
@@ -428,7 +421,7 @@ def rot90(array, k=1, axes=(0, 1)):
     return flip(swapaxes(x, first, second), second) if k else x
 
 
-@op
+@op(static=("offset", "axis1", "axis2"))
 def diagonal(x, offset=0, axis1=0, axis2=1):
     x = as_symbol(x)
     ndim = x.type.ndim
@@ -448,7 +441,7 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
     return with_shape(result, [None] * (ndim - 2) + [builtins.max(length, 0)])
 
 
-@op
+@op(static=("k",))
 def diag(x, k=0):
     x = as_symbol(x)
     if x.type.ndim == 2:
@@ -462,12 +455,12 @@ def diag(x, k=0):
     return pt.set_subtensor(whole[row, column], x)
 
 
-@op
+@op(static=("k",))
 def diagflat(x, k=0):
     return diag(ravel(as_symbol(x)), k)
 
 
-@op
+@op(static=("n", "axis"))
 def diff(a, n=1, axis=-1):
     x = as_symbol(a)
     axis = canonicalize_axis(axis, x.type.ndim)
@@ -499,7 +492,7 @@ def meshgrid(*x, indexing="xy"):
     return spread
 
 
-@op
+@op(static=("offset", "axis1", "axis2"))
 def trace(x, offset=0, axis1=0, axis2=1):
     x = as_symbol(x)
     return reductions.sum(diagonal(x, offset, axis1, axis2), axis=-1)
@@ -520,7 +513,7 @@ def _symbolic_size(x):
     return pt.cast(product(sizes_of(as_symbol(x))), "int32")
 
 
-@op
+@op(static=("shape",))
 def unravel_index(indices, shape):
     rest = promote(_index(indices))[0]  # Keras's promotion makes int64 int32
     dtype, sizes, places = rest.type.dtype, as_sizes(shape), []

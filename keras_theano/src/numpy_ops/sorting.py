@@ -14,8 +14,14 @@ from keras_theano.src.numpy_ops.shapes import moveaxis, ravel, take_along_axis
 from keras_theano.src.sizes import as_axes, keep_axes, product, sizes_of, slice_axis, with_shape
 from keras_theano.src.tensor import as_symbol, promote
 
+__all__ = [
+    "argpartition", "argsort", "bincount", "digitize", "histogram", "isin", "median",
+    "nanmedian", "nanpercentile", "nanquantile", "percentile", "quantile", "searchsorted",
+    "sort", "unique",
+]  # fmt: skip
 
-@op
+
+@op(static=("axis",))
 def sort(x, axis=-1):
     x = as_symbol(x)
     if not x.type.ndim:
@@ -25,7 +31,7 @@ def sort(x, axis=-1):
     return pt.sort(x, axis=canonicalize_axis(axis, x.type.ndim))
 
 
-@op
+@op(static=("axis",))
 def argsort(x, axis=-1):
     x = as_symbol(x)
     if axis is None or not x.type.ndim:
@@ -34,7 +40,7 @@ def argsort(x, axis=-1):
     return pt.cast(pt.argsort(x, axis=axis, kind="stable"), "int32")
 
 
-@op
+@op(static=("kth", "axis"))
 def argpartition(x, kth, axis=-1):
     x = as_symbol(x)
     if axis is None:
@@ -93,12 +99,12 @@ def _quantile(x, q, axis, method, keepdims, skip_nan):
     return cast(result, dtype)
 
 
-@op
+@op(static=("axis",))
 def quantile(x, q, axis=None, method="linear", keepdims=False):
     return _quantile(x, q, axis, method, keepdims, skip_nan=False)
 
 
-@op
+@op(static=("axis",))
 def nanquantile(x, q, axis=None, method="linear", keepdims=False):
     return _quantile(x, q, axis, method, keepdims, skip_nan=True)
 
@@ -108,22 +114,22 @@ def _hundredth(q, x):
     return cast(as_symbol(q), float_compute(x)[0].type.dtype) / 100
 
 
-@op
+@op(static=("axis",))
 def percentile(x, q, axis=None, method="linear", keepdims=False):
     return _quantile(x, _hundredth(q, x), axis, method, keepdims, skip_nan=False)
 
 
-@op
+@op(static=("axis",))
 def nanpercentile(x, q, axis=None, method="linear", keepdims=False):
     return _quantile(x, _hundredth(q, x), axis, method, keepdims, skip_nan=True)
 
 
-@op
+@op(static=("axis",))
 def median(x, axis=None, keepdims=False):
     return _quantile(x, 0.5, axis, "midpoint", keepdims, skip_nan=False)
 
 
-@op
+@op(static=("axis",))
 def nanmedian(x, axis=None, keepdims=False):
     return _quantile(x, 0.5, axis, "midpoint", keepdims, skip_nan=True)
 
@@ -160,7 +166,7 @@ def isin(x1, x2, assume_unique=False, invert=False):
     return pt.invert(found) if invert else found
 
 
-@op
+@op(static=("axis",))
 def unique(
     x,
     sorted=True,
@@ -200,7 +206,7 @@ def _resize(x, axis, size, fill):
     return with_shape(slice_axis(pt.join(axis, x, filler), axis, slice(0, size)), sizes)
 
 
-@op
+@op(static=("minlength",))
 def bincount(x, weights=None, minlength=0, sparse=False):
     if sparse:
         raise ValueError("`sparse=True` is not supported with the Theano engine")
