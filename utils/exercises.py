@@ -9,7 +9,7 @@ In a notebook, exercise 2 of lesson 1:
 
 Why not otter-grader, which was tried first: it brings some 90 packages to install and seconds of
 import, prints its hint below a traceback, and does not run its embedded tests on Colab. What the
-course needs of a grader is the hundred lines below.
+course needs of a grader is what stands below.
 
 The answers live apart from the notebooks, in `lessons/solutions/lesson_01.py` and so on. For
 exercise 2 that module defines, and `tests/notebooks/test_exercises.py` tries:

@@ -46,7 +46,7 @@ def evaluate(known, outputs):
     Args:
         known: PyTensor variable -> its value: a JAX array (or what stands for one while JAX
             traces), or a NumPy array, which is a number that holds for the whole program.
-        outputs: PyTensor variables that depend on nothing else but shared variables' absence.
+        outputs: PyTensor variables that depend on these and on constants alone.
     """
     values = dict(known)
 

@@ -4,7 +4,7 @@
 processor's cache, so that only the chain's inputs and outputs travel to memory and back, and shares
 the blocks among threads. `SharedDot` (a matrix product) and `SharedSum` (over a batch) use all
 cores, `BiasedDot` and `BiasedConv` add a bias on the way, and `NormalizationByMoments` is a batch
-normalization whole. `for_the_vm` puts them into a graph after all of PyTensor's own rewriting.
+normalization whole. `ForTheVM` puts them into a graph after all of PyTensor's own rewriting.
 """
 
 import contextlib

@@ -169,32 +169,27 @@ def interpreter():
         pytensor.config.mode = keras_theano.interpreter()  # from here on, for all functions
         pytensor.function([x], y, mode=keras_theano.interpreter())  # for this one
     """
-    rewrites = RewriteDatabaseQuery(
-        include=["fast_run", "for_the_vm", "keep_marks"],
-        # A factor of a product costs nothing in the element-wise chain that follows it; ForTheVM
-        # sees to what may be done in place; looking for a BLAS to link to makes PyTensor 2.38 warn a
-        # learner that there is none; a sum into which PyTensor 2.38 has fused its argument is
-        # right in C alone; a product with a sum in one is two passes in NumPy, and without the threads
-        # of SharedDot; what PyTensor makes of a product with a row or column cannot do float16,
-        # of which it prints an error; and slices of slices, merged, make the gradient of stacked
-        # recurrent cells grow without end.
-        exclude=[
-            "local_dot22_to_dot22scalar",
-            "inplace_elemwise",
-            "c_blas",
-            "gemm_optimizer",
-            "local_careduce_fusion",
-            "local_gemm_to_gemv",
-            "local_subtensor_merge_slice",
-            *_FAULTY,
-        ],
-    )
+    include = ["fast_run", "for_the_vm", "keep_marks"]
+    rewrites = RewriteDatabaseQuery(include=include, exclude=[*_LEFT_OUT, *_FAULTY])
     return Mode(_NamingLinker(use_cloop=False, c_thunks=False), rewrites)
 
 
-# Rewrites that fail, of which PyTensor prints an error: a part of a sum becomes a sum of a part, in
-# a dtype that it forgets; and stacks of diagonal matrices count as symmetric along any two axes.
-_FAULTY = ("local_subtensor_of_reduce", "useless_symmetric_transpose")
+# PyTensor's rewrites that the VM does without -> why.
+_LEFT_OUT = {
+    "local_dot22_to_dot22scalar": "A factor of a product costs nothing in the chain that follows it.",
+    "inplace_elemwise": "ForTheVM sees to what may be done in place.",
+    "c_blas": "Looking for a BLAS to link to makes PyTensor 2.38 warn a learner that there is none.",
+    "gemm_optimizer": "A product with a sum in one is two passes in NumPy, and without SharedDot's threads.",
+    "local_careduce_fusion": "A sum into which PyTensor 2.38 has fused its argument is right in C alone.",
+    "local_gemm_to_gemv": "A product with a row or column made by it cannot do float16, and prints an error.",
+    "local_subtensor_merge_slice": "Slices of slices, merged, make the gradient of stacked cells grow "
+    "without end.",
+}
+# PyTensor's rewrites that are wrong, in every mode -> how.
+_FAULTY = {
+    "local_subtensor_of_reduce": "A part of a sum becomes a sum of a part, in a dtype that it forgets.",
+    "useless_symmetric_transpose": "Stacks of diagonal matrices count as symmetric along any two axes.",
+}
 
 
 def _numba():
