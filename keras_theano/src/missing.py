@@ -13,7 +13,7 @@ def missing_op(family):
             raise AttributeError(name)
         raise MissingOpError(
             f"The Theano engine has no implementation of Keras's {family}.{name} yet. "
-            "Nothing was computed."
+            "Nothing was computed. keras_theano/README.md says how to add one."
         )
 
     return __getattr__

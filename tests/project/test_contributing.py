@@ -1,0 +1,70 @@
+"""CONTRIBUTING.md and the other pages name what exists, and every file has a row that says what to run."""
+
+import re
+import subprocess
+
+import pytest
+from course_in_small import ROOT
+
+PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "keras_theano/README.md"]
+PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in PAGE.partition("## Changed this?")[2].partition("## Habits")[0].splitlines()
+    if line.startswith("| ") and not line.startswith("| changed")
+]
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+
+
+def tracked():
+    listed = subprocess.run(
+        ["git", "-c", "core.quotepath=off", "ls-files"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return listed.stdout.split("\n")[:-1]
+
+
+def paths(cell):
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_every_file_has_a_row():
+    if not (files := tracked()):
+        pytest.skip("not a git checkout")
+    named = tuple(path for row in ROWS for path in paths(row[0]))
+    assert [file for file in files if not file.startswith(named)] == []
+
+
+def test_what_a_row_names_exists():
+    assert [p for row in ROWS for p in paths(row[0]) if not (ROOT / p).exists()] == []
+
+
+@pytest.mark.parametrize("command", sorted({c for row in ROWS for c in paths(" ".join(row[1:]))}))
+def test_what_a_row_says_to_run_can_be_run(command):
+    make, target, *rest = command.split(maxsplit=2)
+    assert (make, target in TARGETS) == ("make", True)
+    arguments = " ".join(rest)
+    for path in re.findall(r"tests/[\w/.]+", arguments):
+        assert (ROOT / path).exists(), path
+    if words := re.search(r"-k '([^']+)'", arguments):
+        files = {path.name for path in (ROOT / "tests" / "keras_theano").glob("test_*.py")}
+        for word in words[1].split(" or "):
+            assert any(word in name for name in files), word
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    path = ROOT / page
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8"))
+    local = [target for target in targets if "://" not in target]
+    assert [target for target in local if not (path.parent / target).exists()] == []
+
+
+def test_the_engine_says_what_its_page_says():
+    page = (ROOT / "keras_theano" / "README.md").read_text(encoding="utf-8")
+    for path in re.findall(r"`(tests/[\w/.]+|src/[\w/.]+|pytensor_ops/[\w/.]+)`", page):
+        folder = ROOT if path.startswith("tests") else ROOT / "keras_theano"
+        assert (folder / path).exists(), path
