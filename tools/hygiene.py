@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # the setup cell of every lesson.
 COURSE_URL = "https://github.com/thinking-in-keras/thinking-in-keras"
 MAX_CODE_LINES = 25
+MAX_COLUMNS = 100  # of a line of code; a page cuts off what is longer
 MAX_BYTES = 4_000_000
 BOX_ROWS = (
     "You will be able to",
@@ -28,6 +29,7 @@ BOX_ROWS = (
 MACHINE_PATH = re.compile(
     r"(?<![\w.:/-])/(?:root|home|tmp|work|var|mnt|Users|private)/[\w.~-]+|\b[A-Z]:\\{1,2}Users\b"
 )
+HEADING = re.compile(r"#{1,6} ")
 ADDRESS = re.compile(r"\b(?:at|object at) 0x[0-9a-f]{6,}")
 URL = re.compile(r"https?://[^\s)\"'<>\]`]+")
 
@@ -44,7 +46,8 @@ def setup_source():
     return (
         "import sys\n\n"
         'if "google.colab" in sys.modules:  # Colab has this file alone: fetch the course\n'
-        f"    !test -d /content/course || git clone -q --depth 1 {COURSE_URL} /content/course\n"
+        f'    course = "{COURSE_URL}"\n'
+        "    !test -d /content/course || git clone -q --depth 1 {course} /content/course\n"
         '    sys.path.insert(0, "/content/course")'
     )
 
@@ -71,6 +74,7 @@ def problems(notebook, path):
         found += [f"cell {n}: {what}" for what in _text_problems(cell.source)]
         if cell.cell_type == "markdown":
             found += [f"cell {n}: {what}" for what in _alt_problems(cell.source)]
+            found += [f"cell {n}: {what}" for what in _heading_problems(cell.source)]
     for n, cell in code:
         found += [f"cell {n}: {what}" for what in _source_problems(cell.source)]
         found += [f"cell {n}: {what}" for what in _output_problems(cell.outputs)]
@@ -111,8 +115,22 @@ def _lesson_problems(notebook, code):
     return found
 
 
+def _heading_problems(text):
+    """Headings within a cell: JupyterLab folds a section, and links to it, by its cell."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    return [
+        f"a heading begins a cell: cut before {line!r}"
+        for line in prose.strip().splitlines()[1:]
+        if HEADING.match(line)
+    ]
+
+
 def _source_problems(source):
-    found = []
+    found = [
+        f"{len(line)} columns of code, which a page cuts off; at most {MAX_COLUMNS}: {line.strip()}"
+        for line in source.splitlines()
+        if len(line) > MAX_COLUMNS
+    ]
     lines = len(source.splitlines())
     if lines > MAX_CODE_LINES:
         found.append(f"{lines} lines of code; at most {MAX_CODE_LINES}: one idea a cell")

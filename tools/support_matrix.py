@@ -33,7 +33,9 @@ FOLDER = ROOT / "build" / "support-matrix"
 COLAB = ROOT / "tools" / "constraints-colab.txt"
 LOCK, TEST_LOCK = build_environment.LOCK, build_environment.TEST_LOCK
 LESSONS = sorted(
-    str(path.relative_to(ROOT)) for path in (ROOT / "lessons").glob("**/[0-9][0-9]-*.ipynb")
+    str(path.relative_to(ROOT))
+    for path in (ROOT / "lessons").glob("**/[0-9][0-9]*.ipynb")
+    if '"name": "python3"' in path.read_text(encoding="utf-8")  # 02b has the kernel of 2017
 )
 
 QUIET = ("-q", "-p", "no:cacheprovider", "--durations=5", "--durations-min=10")

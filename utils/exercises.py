@@ -27,6 +27,7 @@ import types
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from string import ascii_lowercase
 
 __all__ = [
     "Verdict",
@@ -61,7 +62,7 @@ def check(exercise: str, answer: object) -> None:
     for a wrong answer, so that a notebook with blanks still runs from top to bottom.
 
     Args:
-        exercise: lesson and number, such as `"1.2"`.
+        exercise: lesson and number, such as `"1.2"`, or `"8b.1"` in lesson 08b.
         answer: the learner's answer, a value or a function; `...` is a blank.
     """
     verdict = grade(exercise, answer)
@@ -149,7 +150,8 @@ def forget() -> None:
 
 def _find(exercise):
     lesson, _, number = str(exercise).partition(".")
-    path = SOLUTIONS / f"lesson_{lesson:0>2}.py"
+    digits = lesson.rstrip(ascii_lowercase)  # a part of a lesson has a letter behind it: 08b
+    path = SOLUTIONS / f"lesson_{digits:0>2}{lesson[len(digits) :]}.py"
     if not path.is_file():
         raise ValueError(f'There is no exercise {exercise!r}: exercises are named as in "1.2".')
     module = _load(path)

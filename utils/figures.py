@@ -15,15 +15,16 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:  # imported where it is used: a lesson may choose Matplotlib's backend first
+    from IPython.display import Markdown
     from matplotlib.figure import Figure
 
-__all__ = ["alt_text", "picture_grid", "to_html", "use_style"]
+__all__ = ["alt_text", "picture_grid", "table", "to_html", "use_style"]
 
 # Okabe and Ito's palette, told apart by colour-blind readers; black is left to text and axes.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6B6B6B"]
@@ -145,6 +146,29 @@ def _levels(pictures, limits):
             limits = 0, 1
     low, high = map(float, limits)
     return [np.clip((picture - low) / ((high - low) or 1), 0, 1) for picture in pictures]
+
+
+def table(
+    head: Sequence[object], rows: Iterable[Sequence[object]], others: str = "---:"
+) -> Markdown:
+    """A Markdown table, for a notebook to show.
+
+    Args:
+        head: one title a column.
+        rows: the cells of each row, which may contain Markdown.
+        others: how all columns but the first stand: `"---:"` right, `":---"` left, as the first.
+
+    Raises:
+        ValueError: a row has not as many cells as the head.
+    """
+    from IPython.display import Markdown
+
+    rows = [list(row) for row in [head, *rows]]
+    if any(len(row) != len(head) for row in rows):
+        raise ValueError(f"Each row needs {len(head)} cells, as the head has.")
+    lines = ["| " + " | ".join(map(str, row)) + " |" for row in rows]
+    lines.insert(1, "|:---|" + f"{others}|" * (len(head) - 1))
+    return Markdown("\n".join(lines))
 
 
 def alt_text(figure: Figure) -> str:

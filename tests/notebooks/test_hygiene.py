@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools.hygiene import BOX_ROWS, MAX_CODE_LINES, problems, setup_source
+from tools.hygiene import BOX_ROWS, MAX_CODE_LINES, MAX_COLUMNS, problems, setup_source
 from tools.notebook import lessons
 
 PICTURE = '<img alt="A rising line." src="data:image/png;base64,iVBORw0K/tmp/abc">'
@@ -128,6 +128,32 @@ def test_private_host(good, url):
 def test_long_cell(good):
     good.cells[2].source = "\n".join(["x = 1"] * (MAX_CODE_LINES + 1))
     assert "one idea a cell" in found(good)
+
+
+@pytest.mark.parametrize(("columns", "fine"), [(MAX_COLUMNS, True), (MAX_COLUMNS + 1, False)])
+def test_long_line(good, columns, fine):
+    good.cells[2].source = f"x = {'1' * (columns - 4)}"
+    assert ("columns of code" not in found(good)) == fine
+
+
+def test_setup_cell_is_no_wider_than_other_code():
+    assert max(map(len, setup_source().splitlines())) <= MAX_COLUMNS
+
+
+@pytest.mark.parametrize(
+    "text", ["It works.\n\n## Next", "# 42 Title\n## Next", "Two.\n\n```\n# x\n```\n### Next"]
+)
+def test_heading_within_a_cell(good, text):
+    good.cells.insert(1, new_markdown_cell(text))
+    assert "cell 2: a heading begins a cell: cut before" in found(good)
+
+
+@pytest.mark.parametrize(
+    "text", ["## Next\n\nIt works.", "\n## Next", "See:\n\n```python\n# no heading\n```\n\n#5"]
+)
+def test_heading_at_the_beginning(good, text):
+    good.cells.insert(1, new_markdown_cell(text))
+    assert found(good) == ""
 
 
 def test_star_import(good):

@@ -2,17 +2,19 @@
 
 import re
 
+import nbformat
 import pytest
 from course_in_small import ROOT
 
-from tools import hygiene, lock
+from tools import hygiene, lock, notebook
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text()
 LESSONS = sorted(
     path.relative_to(ROOT).as_posix()
-    for path in (ROOT / "lessons").rglob("[0-9][0-9]-*.ipynb")
-    if ".ipynb_checkpoints" not in path.parts
+    for path in notebook.lessons()
+    # One for another kernel (02b) is a part of its lesson.
+    if hygiene.kernel(nbformat.read(path, as_version=4)) == "python3"
 )
 
 

@@ -31,6 +31,9 @@ HINTS_2 = ["think", "think more"]
 @pytest.fixture(autouse=True)
 def small_lesson(tmp_path, monkeypatch):
     (tmp_path / "lesson_42.py").write_text(MODULE)
+    for name in ["03", "03b"]:
+        own = f'def check_1(answer):\n    assert answer == "{name}"\n'
+        (tmp_path / f"lesson_{name}.py").write_text(own)
     monkeypatch.setattr(exercises, "SOLUTIONS", tmp_path)
     exercises.forget()
 
@@ -66,6 +69,11 @@ def test_blank(answer, capsys):
 def test_right_function(answer, capsys):
     exercises.check("42.2", answer)
     assert capsys.readouterr().out == "✔ Right.\n"
+
+
+@pytest.mark.parametrize(("exercise", "lesson"), [("3.1", "03"), ("3b.1", "03b")])
+def test_a_part_of_a_lesson_has_exercises_of_its_own(exercise, lesson):
+    assert exercises.grade(exercise, lesson).state == "right"
 
 
 def test_right_value_is_praised(capsys):

@@ -226,3 +226,16 @@ def test_function_that_returns_no_figure_is_refused(shell):
     with pytest.raises(TypeError, match="returns a Figure"):
         widgets.explore(lambda rate: None, rate=(0.0, 1.0))
     assert shell.published == []
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"), [({}, "|:---|---:|---:|"), ({"others": ":---"}, "|:---|:---|:---|")]
+)
+def test_table(options, rule):
+    shown = figures.table(["way", "ms", "lines"], [["Keras", 1.5, 9]], **options)
+    assert shown.data.splitlines() == ["| way | ms | lines |", rule, "| Keras | 1.5 | 9 |"]
+
+
+def test_table_with_a_short_row():
+    with pytest.raises(ValueError, match="3 cells"):
+        figures.table(["way", "ms", "lines"], [["Keras", 1.5]])
