@@ -14,6 +14,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+import scipy.stats  # noqa: F401 - before a package is stood in for, of which SciPy asks the classes
 from exclusions import matcher
 
 from keras_theano import hook  # before Keras, whose choice of engine it extends

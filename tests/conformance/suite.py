@@ -73,6 +73,7 @@ class Suite:
         never_run: Patterns of tests that are collected and not run.
         one_in: Run one test of so many: a choice by name that is always the same.
         seconds: Limit for one test.
+        words: Which tests of the files, as pytest's ``-k``; all if empty.
     """
 
     source: Path
@@ -80,6 +81,7 @@ class Suite:
     never_run: tuple[str, ...] = ()
     one_in: int = 1
     seconds: float = 300
+    words: str = ""
 
 
 def keras_source() -> Path:
@@ -222,7 +224,7 @@ def _run_process(suite, files, attempt, done):
     command += [f"--confcutdir={suite.source}", "-p", "no:cacheprovider", "-p", "keras_conformance"]
     command += [f"--conformance-source={suite.source}", f"--conformance-record={record}"]
     command += [f"--conformance-leave-out={leave_out}", f"--conformance-one-in={suite.one_in}"]
-    command += [f"--conformance-seconds={suite.seconds}"]
+    command += [f"--conformance-seconds={suite.seconds}", "-k", suite.words]
     with (suite.work / f"{attempt}.log").open("w") as log:
         process = subprocess.Popen(
             command,

@@ -36,12 +36,15 @@ class Verdict:
         return not self.failed and not self.unmatched and bool(self.by_test)
 
 
-def judge(results: Results, exclusions: list[Exclusion], complete: bool) -> Verdict:
+def judge(
+    results: Results, exclusions: list[Exclusion], complete: bool, whole_files: bool = True
+) -> Verdict:
     """Hold the outcomes against the list.
 
     Args:
         complete: All folders were run. If not, an exclusion is held to match a test only where
             its file was collected.
+        whole_files: All tests of the files were run. If not, an exclusion may match none.
     """
     excluded = matcher(row.pattern for row in exclusions)
     never_run = matcher(row.pattern for row in exclusions if not row.run)
@@ -56,7 +59,7 @@ def judge(results: Results, exclusions: list[Exclusion], complete: bool) -> Verd
         tests = list(filter(matcher([row.pattern]), results.collected))
         if tests and not any(by_test.get(name, "excluded") == "excluded" for name in tests):
             stale.append(row)
-        if not tests and (complete or _file(row.pattern) in files):
+        if not tests and (complete or whole_files and _file(row.pattern) in files):
             unmatched.append(row)
     return Verdict(by_test, stale, unmatched)
 
