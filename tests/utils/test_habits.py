@@ -2,11 +2,11 @@
 
 import ast
 import importlib
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from utils.processes import run_programs
 
 COURSE = Path(__file__).resolve().parents[2]
 FILES = sorted((COURSE / "utils").rglob("*.py"))
@@ -52,10 +52,8 @@ def test_utils_tf_loads_what_is_asked_for():
         "assert utils.tf.check_shapes is check_shapes and 'check_shapes' in vars(utils.tf)\n"
         "print(sorted(name for name in sys.modules if name.startswith('utils.')))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=COURSE, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "['utils.tf', 'utils.tf.shapes']"
+    printed = run_programs({"utils.tf": script})["utils.tf"]
+    assert printed.strip() == "['utils.tf', 'utils.tf.shapes']"
 
 
 FAR = {"nets": ("utils.tf",), "data": ("utils.tf", "utils.nets"), "": ("utils.tf", "utils.nets")}
