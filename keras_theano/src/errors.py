@@ -225,6 +225,8 @@ def explain(error):
 
 
 def _advice(error, message, place):
+    if isinstance(error, IndexError) and "with size 0" in message:
+        return "There is nothing along that axis: a sequence needs a step at least."
     if isinstance(error, IndexError):
         return (
             "An Embedding's input_dim must exceed the largest index, and no index may be negative "

@@ -132,6 +132,13 @@ def test_losses_in_a_list_are_named():
     assert "<" not in str(found.error)
 
 
+def test_sequences_without_a_step():
+    model = keras.Sequential([keras.Input((None, 2)), layers.LSTM(3, recurrent_dropout=0.3)])
+    model.compile("sgd", "mse")
+    with refused(IndexError, "the gradient of layer 'lstm", "a sequence needs a step at least"):
+        model.train_on_batch(np.zeros((2, 0, 2)), np.zeros((2, 3)))
+
+
 def test_an_axis_of_size_1_that_was_not_known():
     model = keras.Sequential([keras.Input((7, 4)), layers.Dense(2)])
     model.compile("sgd", lambda y, p: y - keras.ops.mean(p, axis=(1, 2)))
