@@ -7,7 +7,7 @@ ARGS ?=
 course = @python=$$(sh tools/find-python "$(PYTHON)") && \
 	"$$python" tools/environment.py $(if $(PYTHON),--exact)
 
-.PHONY: help lab check test quick lesson conformance fuzz lint format classic matrix bench data lock clean
+.PHONY: help lab update reset check test quick lesson conformance fuzz lint format classic matrix bench data lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -15,6 +15,12 @@ help: ## list what can be made
 
 lab: ## build the environment if needed, check it, and open JupyterLab on the first lesson
 	$(course) lab $(ARGS)
+
+update: ## carry your answers over into newer lessons, or into one: LESSON=01
+	$(course) run -m utils.workbook update $(LESSON)
+
+reset: ## give back one exercise, empty: WHAT=1.2, or one lesson, as new: WHAT=01
+	$(course) run -m utils.workbook reset $(WHAT)
 
 test: ## everything CI runs: style, unit tests, part of Keras's own, all notebooks, a browser
 	$(course) test

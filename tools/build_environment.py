@@ -27,7 +27,7 @@ LOCK = ROOT / "requirements.lock"
 TEST_LOCK = ROOT / "requirements-test.lock"
 BUILD = ROOT / "build"
 STAMP = "thinking-in-keras.json"
-START = "lessons/00-start-here.ipynb"
+START = "work/00-start-here.ipynb"  # the learner's copy: utils/workbook.py
 
 # Measured on Linux with two cores; see the README.
 DOWNLOAD_MB, DISK_GB, MINUTES = 554, 2.5, "2 to 4"
@@ -381,7 +381,9 @@ def check(python, always=False):
 
 
 def open_lab(python, rest):
-    """Open JupyterLab on the first notebook; returns when it is stopped."""
+    """Open JupyterLab on the learner's copy of the first notebook; returns when it is stopped."""
+    copies = [str(python), "-m", "utils.workbook", "fill"]
+    subprocess.run(copies, cwd=ROOT, env=clean_environment(), stdin=subprocess.DEVNULL)
     if not (ROOT / START).exists():
         raise Refusal(f"{START} is missing: this folder is not a whole copy of the course.")
     say(

@@ -28,8 +28,8 @@ sys.path.insert(0, str(ROOT))  # run as a file, from anywhere
 
 from tools import browser, hygiene, run_tests  # noqa: E402
 from utils.lesson import read_checkpoints  # noqa: E402
+from utils.workbook import LESSONS, lessons  # noqa: E402
 
-LESSONS = ROOT / "lessons"
 BUILD = ROOT / "build"
 PAGE_HEIGHT = 1400  # CSS pixels of one picture of a rendered page
 PYTHON_3 = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -45,12 +45,6 @@ FORMULA = re.compile(
     r"(```.*?```|`[^`\n]+`)|\$\$(.+?)\$\$|(?<![\\\w])\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)", re.S
 )
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-
-
-def lessons():
-    """The paths of all lessons, in order."""
-    found = sorted(LESSONS.glob("[0-9][0-9]-*.ipynb")) + sorted(LESSONS.glob("part?/*.ipynb"))
-    return [path for path in found if ".ipynb_checkpoints" not in path.parts]
 
 
 def lesson_path(text):

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from utils import exercises, figures
+from utils import exercises, figures, workbook
 
 __all__ = [
     "ROOT",
@@ -43,7 +43,7 @@ __all__ = [
     "version",
 ]
 
-ROOT = Path(__file__).resolve().parent.parent  # the course's folder
+ROOT = workbook.ROOT  # the course's folder
 
 # Where each engine's version is found; TensorFlow's CPU build goes by another package name.
 ENGINES = {
@@ -71,7 +71,8 @@ _checkpoints: list[Checkpoint] = []
 
 
 def start(expected_engine: str | None = None, seed: int = 1) -> None:
-    """Begin a lesson: fix the seeds, set the figure style, say what the lesson runs on.
+    """Begin a lesson: fix the seeds, set the figure style, say what the lesson runs on and
+    whether there is a newer version of the learner's copy.
 
     Args:
         expected_engine: `"theano"` or `"tensorflow"`, checked against what Keras runs on; None for
@@ -94,6 +95,8 @@ def start(expected_engine: str | None = None, seed: int = 1) -> None:
     _checkpoints.clear()
     _started = time.perf_counter()
     print(f"{engine()}; Python {platform.python_version()}, {cores()} CPU cores; seed {seed}")
+    if news := workbook.notice():
+        print(news)
 
 
 def engine() -> str:

@@ -66,7 +66,7 @@ def test_make_lab_opens_the_first_notebook_without_questions(page, tmp_path):
         page.goto(f"{address}/?token={lab.TOKEN}")
         lab.wait_for_kernel(page)
         opened = page.evaluate("window.jupyterapp.shell.currentWidget.context.path")
-        assert opened == "lessons/00-start-here.ipynb"
+        assert opened == "work/00-start-here.ipynb"
         assert page.locator(".jp-Dialog").count() == 0
         assert page.locator(".jp-toast-message").count() == 0
 

@@ -6,6 +6,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from tools import hygiene
 from tools import notebook as tool
+from utils import workbook
 
 SCRIPT = """# %% [markdown]
 # # 42 Small
@@ -31,7 +32,8 @@ def course(tmp_path, monkeypatch):
     """An empty course in a folder of its own; returns the path of a script in it."""
     for module in (tool, hygiene):
         monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(tool, "LESSONS", tmp_path / "lessons")
+    for module in (tool, workbook):
+        monkeypatch.setattr(module, "LESSONS", tmp_path / "lessons")
     monkeypatch.setattr(tool, "BUILD", tmp_path / "build")
     script = tmp_path / "build" / "lessons" / "part2" / "42-small.py"
     script.parent.mkdir(parents=True)

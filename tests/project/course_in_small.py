@@ -24,6 +24,7 @@ class SmallCourse:
         (folder / "lessons").mkdir()
         (folder / "utils").mkdir()
         (folder / "utils" / "__init__.py").write_text("")
+        shutil.copy(ROOT / "utils" / "workbook.py", folder / "utils")
         wheels.mkdir()
         self.pin(small="1.0")
         self.pin("requirements-test.lock", smalltest="1.0")

@@ -160,8 +160,8 @@ def test_test_packages_stay_out_of_the_environment(small_course):
 def test_the_check_names_what_is_wrong_and_runs_until_it_passes(small_course):
     script = small_course.root / "tools" / "check_environment.py"
     script.write_text("print('TensorFlow ... cannot be used.'); raise SystemExit(1)")
-    notebook = small_course.root / build_environment.START
-    notebook.write_text("{}")
+    notebook = small_course.root / "lessons" / "00-start-here.ipynb"
+    notebook.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
     done = small_course.run("lab")
     assert done.returncode == 1
     assert "not in order: TensorFlow ... cannot be used." in done.stdout
@@ -176,12 +176,14 @@ def test_the_check_names_what_is_wrong_and_runs_until_it_passes(small_course):
     script.write_text("print('all is well')")
     done = small_course.run("lab")
     assert "all is well" in done.stdout
+    assert "New in work/, your own copies of the lessons: 00." in done.stdout
     assert f"Opening JupyterLab on {build_environment.START}" in done.stdout
     assert "No module named jupyterlab" in done.stdout, "this course in miniature has none"
     script.write_text("raise SystemExit('checked twice')")
     assert "Opening JupyterLab" in small_course.run("lab").stdout
 
     notebook.unlink()
+    (small_course.root / build_environment.START).unlink()
     done = small_course.run("lab")
     assert done.returncode == 1
     assert "not a whole copy of the course" in done.stdout
