@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # imported where it is used: a lesson may choose Matplotlib's
     from IPython.display import Markdown
     from matplotlib.figure import Figure
 
-__all__ = ["alt_text", "picture_grid", "table", "to_html", "use_style"]
+__all__ = ["alt_text", "picture_grid", "pipeline", "table", "to_html", "use_style"]
 
 # Okabe and Ito's palette, told apart by colour-blind readers; black is left to text and axes.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6B6B6B"]
@@ -146,6 +146,85 @@ def _levels(pictures, limits):
             limits = 0, 1
     low, high = map(float, limits)
     return [np.clip((picture - low) / ((high - low) or 1), 0, 1) for picture in pictures]
+
+
+def pipeline(
+    stages: Sequence[str], cut: str | None = None, new: Sequence[str] = (), inches: float = 1.6
+) -> Figure:
+    """A drawing of a network as a row of boxes; with `cut`, what is cut off and what comes instead.
+
+    Args:
+        stages: a text a box, in the order of computation; further lines of it are set smaller.
+        cut: the first line of the last stage that is kept: scissors stand behind it, and the
+            stages that follow are pale. None: nothing is cut.
+        new: the stages of a new head, drawn below those that are cut off.
+        inches: from one box to the next; one inch is 80 pixels on the page.
+
+    Raises:
+        ValueError: no stages, no stage is called `cut`, or a new head without a cut.
+    """
+    import matplotlib.pyplot as plt
+
+    names = [stage.partition("\n")[0] for stage in stages]
+    if not stages or cut not in [None, *names]:
+        raise ValueError(f"There is no stage {cut!r} to cut behind, but {names}.")
+    if new and cut is None:
+        raise ValueError("A new head needs a `cut`, behind which it is put on.")
+    kept = len(stages) if cut is None else names.index(cut) + 1
+    columns, rows = max(len(stages), kept + len(new)), 2 if new else 1
+    figure, ax = plt.subplots(figsize=(inches * columns, 0.95 * rows))
+    for n, stage in enumerate(stages):
+        _box(ax, n, 0, stage, arrow=n > 0, colour="C0" if n < kept else None)
+    for n, stage in enumerate(new, kept):
+        _box(ax, n, -1, stage, arrow=n > kept, colour="C1")
+    if new:
+        bend = {"arrowstyle": "<-", "connectionstyle": "angle,angleA=180,angleB=90,rad=4"}
+        ax.annotate("", (kept - 1, -0.34), (kept - 0.41, -1), arrowprops=bend)
+    if cut is not None:
+        ax.axvline(kept - 0.5, 0.5 if new else 0, 1, color="black", linestyle=":", linewidth=1.2)
+        ax.text(kept - 0.5, 0.42, "✂", rotation=-90, ha="center", va="center", fontsize=17)
+    ax.set(xlim=(-0.5, columns - 0.5), ylim=(0.5 - rows, 0.55))
+    ax.axis("off")
+    figure.alt = f"Boxes in a row: {', '.join(names)}."
+    if cut is not None:
+        figure.alt += f" Scissors cut behind {cut}; what follows is pale."
+    if new:
+        heads = ", ".join(stage.partition("\n")[0] for stage in new)
+        figure.alt += f" Below it, instead: {heads}."
+    plt.close(figure)
+    return figure
+
+
+def _box(ax, column, row, text, arrow, colour):
+    """A stage of `pipeline`, with an arrow from the one before; pale if it has no colour."""
+    from matplotlib.patches import FancyBboxPatch
+
+    pale = colour is None
+    edge = "#BBBBBB" if pale else colour
+    if arrow:
+        ax.annotate(
+            "",
+            (column - 0.4, row),
+            (column - 0.6, row),
+            arrowprops={"arrowstyle": "->", "color": "#BBBBBB" if pale else "black"},
+        )
+    ax.add_patch(
+        FancyBboxPatch(
+            (column - 0.36, row - 0.28),
+            0.72,
+            0.56,
+            boxstyle="round,pad=0.03",
+            facecolor="white",
+            edgecolor=edge,
+            linewidth=1.5,
+        )
+    )
+    name, _, rest = text.partition("\n")
+    ink = "#999999" if pale else "black"
+    ax.text(
+        column, row + (0.1 if rest else 0), name, ha="center", va="center", fontsize=11, color=ink
+    )
+    ax.text(column, row - 0.13, rest, ha="center", va="center", fontsize=8.5, color=ink)
 
 
 def table(

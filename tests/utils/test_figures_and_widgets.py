@@ -239,3 +239,38 @@ def test_table(options, rule):
 def test_table_with_a_short_row():
     with pytest.raises(ValueError, match="3 cells"):
         figures.table(["way", "ms", "lines"], [["Keras", 1.5]])
+
+
+def test_pipeline_draws_a_row_of_boxes():
+    fig = figures.pipeline(["image\n8 × 8", "look", "answer"])
+    assert fig.alt == "Boxes in a row: image, look, answer."
+    assert len(fig.axes[0].patches) == 3
+    assert "✂" not in [text.get_text() for text in fig.axes[0].texts]
+
+
+def test_pipeline_is_cut_and_gets_a_new_head():
+    stages = ["image", "look\n512", "answer", "mean"]
+    fig = figures.pipeline(stages, cut="look", new=["ours\n4 scores"])
+    assert fig.alt == (
+        "Boxes in a row: image, look, answer, mean. Scissors cut behind look; what follows is pale. "
+        "Below it, instead: ours."
+    )
+    boxes = {box.get_x() + 0.36: box for box in fig.axes[0].patches}
+    edges = [box.get_edgecolor() for box in fig.axes[0].patches]
+    assert len(boxes) == 4 and len(edges) == 5  # the new one stands below a pale one
+    assert edges[0] == edges[1] != edges[2] == edges[3] != edges[4]
+    (scissors,) = [text for text in fig.axes[0].texts if text.get_text() == "✂"]
+    assert scissors.get_position()[0] == 1.5  # between "look" and "answer"
+
+
+@pytest.mark.parametrize(
+    ("stages", "options", "message"),
+    [
+        ([], {}, "no stage"),
+        (["a", "b"], {"cut": "c"}, "no stage 'c'"),
+        (["a", "b"], {"new": ["head"]}, "needs a `cut`"),
+    ],
+)
+def test_pipeline_that_cannot_be(stages, options, message):
+    with pytest.raises(ValueError, match=message):
+        figures.pipeline(stages, **options)
