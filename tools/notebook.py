@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file, from anywhere
 
 from tools import browser, hygiene, run_tests  # noqa: E402
+from utils import workbook  # noqa: E402
 from utils.lesson import read_checkpoints  # noqa: E402
 from utils.workbook import LESSONS, lessons  # noqa: E402
 
@@ -104,7 +105,7 @@ def build(script_path):
 
 
 def _keep_ids(fresh, old):
-    """Give each fresh cell the id of the old cell it continues: same text, or else same place."""
+    """Give each fresh cell the id of the old cell it continues: same exercise, same text, same place."""
     import difflib
 
     before, after = [cell.source for cell in old], [cell.source for cell in fresh]
@@ -113,6 +114,15 @@ def _keep_ids(fresh, old):
     ).get_opcodes():
         for a, b in zip(range(i, i_end), range(j, j_end), strict=False):
             fresh[b].id = old[a].id
+    # A learner's answer follows the id: it must not come into another exercise.
+    exercises = {number: cell.id for cell in old for number in workbook.CHECK.findall(cell.source)}
+    for cell in fresh:
+        for number in workbook.CHECK.findall(cell.source):
+            wanted = exercises.get(number, cell.id)
+            for other in fresh:
+                if other.id == wanted:
+                    other.id = cell.id
+            cell.id = wanted
 
 
 def run(notebook_path, timeout=600):

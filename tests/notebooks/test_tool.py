@@ -60,6 +60,19 @@ def test_ids_survive_a_change_of_the_script(course):
     assert [c.id for c in after if c.source != "new"] == [c.id for c in before]
 
 
+def test_an_exercise_keeps_its_id_when_all_round_it_is_rewritten(course):
+    def ids():
+        cells = nbformat.read(tool.build(course), as_version=4).cells
+        assert len({cell.id for cell in cells}) == len(cells)
+        return {n: cell.id for cell in cells for n in ("1.1", "1.2") if f'"{n}"' in cell.source}
+
+    exercises = ['# %%\na = ...\ncheck("1.1", a)\n', '# %%\nb = ...\ncheck("1.2", b)\n']
+    course.write_text(SCRIPT + "# %%\ny = 1\n" + "".join(exercises))
+    before = ids()
+    course.write_text(SCRIPT + "# %%\nu = 1\n# %%\nv = 1\n" + "# new\n".join(exercises[::-1]))
+    assert ids() == before
+
+
 def test_script_and_build_are_inverse(course):
     path = tool.build(course)
     before = path.read_text()
