@@ -222,11 +222,12 @@ def _number(lesson):
 
 
 def _lesson(number):
-    known = {_number(path): path for path in lessons()}
-    number = str(number).rjust(2, "0")
-    if number not in known:
-        raise WorkbookError(f"There is no lesson {number!r}. Lessons: {', '.join(known)}.")
-    return known[number]
+    """The lesson of a number, which may lack its zeros: 1, "01", "8b"."""
+    known = {_number(path).lstrip("0"): path for path in lessons()}
+    if str(number).lstrip("0") not in known:
+        numbers = ", ".join(map(_number, known.values()))
+        raise WorkbookError(f"There is no lesson {number!r}. Lessons: {numbers}.")
+    return known[str(number).lstrip("0")]
 
 
 def _own(lesson):

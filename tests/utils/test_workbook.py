@@ -377,12 +377,18 @@ def test_reset_of_an_open_exercise_is_its_first_cell(course):
         (("update", "77"), "There is no lesson '77'. Lessons: 00, 01."),
         (("reset", "77"), "There is no lesson '77'"),
         (("reset", "1.77"), "There is no exercise '1.77'"),
-        (("reset", "x.1"), "There is no lesson '0x'"),
+        (("reset", "x.1"), "There is no lesson 'x'"),
+        (("reset", "1b"), "There is no lesson '1b'"),
     ],
 )
 def test_what_is_not_there_is_named(course, arguments, message):
     printed = course.run(*arguments, status=1)
     assert message in printed and "Traceback" not in printed
+
+
+@pytest.mark.parametrize("number", [1, "1", "01", "8b", "08b", "0", "00", 0])
+def test_a_number_names_a_lesson(number):
+    assert workbook._lesson(number).name.lstrip("0").startswith(f"{number}-".lstrip("0"))
 
 
 # ---------------------------------------------------------------- in a kernel
