@@ -87,6 +87,9 @@ def array_function(op, node):
     if ufunc.nin == len(node.inputs):
         return lambda inputs, out: ufunc(*inputs, out=out, **options)
 
+    if len(node.inputs) == 1:  # a sum of one term, as rewriting makes it
+        return _copy
+
     def fold(inputs, out):
         ufunc(inputs[0], inputs[1], out=out, **options)
         for x in inputs[2:]:

@@ -40,6 +40,14 @@ def _optimizer(spec):
     return classes((spec["train"] or {}).get("optimizer"))
 
 
+def _filters(spec):
+    return set(re.findall(r'"filters": (\d+)', json.dumps(spec["nodes"])))
+
+
+def _last_sizes(spec):
+    return {str(one["shape"][-1]) for one in spec["inputs"]}
+
+
 LIMITS = (
     Limit(
         reason="TensorFlow's processor has no such operation, or not in this dtype.",
@@ -63,8 +71,7 @@ LIMITS = (
     Limit(
         reason="ScheduleFreeAdamW keeps the old momentum by its `value`, which on TensorFlow is the "
         "variable itself, and new by the time it is read.",
-        kind="values",
-        where="^(train|weights|optimizer)",
+        where="^(train|weights|optimizer)|became NaN",
         when=lambda spec: "ScheduleFreeAdamW" in _optimizer(spec),
     ),
     Limit(
@@ -85,6 +92,14 @@ LIMITS = (
         kind="values",
         layers=("GroupQueryAttention", "MultiHeadAttention"),
         when=lambda spec: bool(re.search(r'(key|value|head)_dim": 1\b', json.dumps(spec["nodes"]))),
+    ),
+    Limit(
+        reason="And a bias of channels that come first for one of the last axis, as channels last have.",
+        kind="values",
+        where="",
+        when=lambda spec: (
+            spec["format"] == "channels_first" and "Conv" in json.dumps(spec["nodes"])
+        ),
     ),
     Limit(
         reason="TensorFlow is run without a graph here, so it knows the sizes of batches, and weights "
@@ -115,6 +130,17 @@ LIMITS = (
         reason="Only TensorFlow resizes by areas.",
         kind="error",
         where="interpolation=area",
+    ),
+    Limit(
+        reason="TensorFlow resizes in 32 bits, whatever is asked for.",
+        kind="dtype",
+        layers=("CenterCrop", "RandomCrop", "Resizing"),
+    ),
+    Limit(
+        reason="An Embedding refuses negative indices here.",
+        kind="error",
+        where="no index may be negative|index -",
+        layers=("Embedding", "ReversibleEmbedding"),
     ),
 )
 
