@@ -2,7 +2,7 @@
 
 Standard library only: this runs before anything is installed. A finished folder carries a stamp
 with the hash of the lock file it was built from; a folder without one is rebuilt from scratch, so
-an interrupted build heals itself. One build at a time: a file lock is held, by pip too.
+an interrupted build heals itself. One build at a time: a file lock is held, by uv and pip too.
 """
 
 import argparse
@@ -18,31 +18,32 @@ import sysconfig
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from installer import (  # beside this file, however this file is imported
+    BUILD,
+    TICK,
+    UV_FOLDER,
+    Refusal,
+    clean_environment,
+    install,
+    say,
+    with_ticks,
+)
+
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PREVIOUS = ROOT / ".venv-previous"
 CLASSIC = ROOT / ".venv-classic"  # see classic.py
 TEST_PACKAGES = ROOT / ".testdeps"
+PYTHONS = ROOT / ".python"  # see find-python
 LOCK = ROOT / "requirements.lock"
 TEST_LOCK = ROOT / "requirements-test.lock"
-BUILD = ROOT / "build"
 STAMP = "thinking-in-keras.json"
 START = "work/00-start-here.ipynb"  # the learner's copy: utils/workbook.py
 
 # Measured on Linux with two cores; see the README.
-DOWNLOAD_MB, DISK_GB, MINUTES = 554, 2.5, "2 to 4"
-ROOM_GB = 4.0  # the environment, what pip keeps of the downloads, and pip's temporary files
-
-# Of pip's own settings, the ones that say where and how to fetch are honoured. The others
-# (PIP_TARGET, PIP_USER, PIP_NO_BINARY, PIP_CONSTRAINT ...) would build another environment.
-PIP_SETTINGS = {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"}
-PIP_SETTINGS |= {"PIP_CERT", "PIP_CLIENT_CERT", "PIP_TRUSTED_HOST", "PIP_PROXY", "PIP_TIMEOUT"}
-PIP_SETTINGS |= {"PIP_DEFAULT_TIMEOUT", "PIP_RETRIES", "PIP_KEYRING_PROVIDER"}
-PIP_SETTINGS |= {"PIP_CACHE_DIR", "PIP_NO_CACHE_DIR", "PIP_CONFIG_FILE"}
-
-
-class Refusal(Exception):
-    """Something the person at the keyboard has to see to; the message says what."""
+DOWNLOAD_MB, DISK_GB, TIME = 570, 2.5, "half a minute"
+ROOM_GB = 4.0  # the environment, and what pip would keep of the downloads and its temporary files
 
 
 def main(arguments=None):
@@ -136,7 +137,7 @@ def build(exact=False):
             remove(VENV)
         say(
             f"Building the environment in .venv with Python {platform.python_version()}: about "
-            f"{DOWNLOAD_MB} MB to download, {DISK_GB} GB on disk, {MINUTES} minutes besides the download."
+            f"{DOWNLOAD_MB} MB to download, {DISK_GB} GB on disk, {TIME} besides the download."
         )
         started = time.monotonic()
         try:
@@ -179,7 +180,7 @@ def one_at_a_time():
     """Hold the build lock; a second ``make`` waits here. The system lets go of it if we die."""
     BUILD.mkdir(exist_ok=True)
     with open(BUILD / "environment.lock", "w") as file:
-        # pip inherits the handle: if only its parent is killed, the lock holds until pip ends.
+        # uv and pip inherit the handle: if only their parent is killed, it holds until they end.
         os.set_inheritable(file.fileno(), True)
         waiting = False
         while not lock_file(file):
@@ -238,82 +239,6 @@ def create_venv():
     raise Refusal(f"{done.stdout.strip()}\n{base} could not make a virtual environment.")
 
 
-def install(python, lock, *options):
-    """Install exactly what a lock file pins, every file checked against its hash."""
-    BUILD.mkdir(exist_ok=True)
-    log = BUILD / "pip.log"
-    command = [str(python), "-m", "pip", "install", "--no-deps", "--require-hashes"]
-    command += ["--progress-bar", "off", "--no-input", "--disable-pip-version-check"]
-    command += [*options, "-r", str(lock)]
-    with open(log, "w", encoding="utf-8") as record:
-        pip = subprocess.Popen(
-            command,
-            env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            close_fds=False,
-        )
-        try:
-            show_progress(pip.stdout, record)
-            status = pip.wait()
-        except BaseException:
-            pip.kill()
-            pip.wait()
-            raise
-    if status:
-        raise Refusal(explain_pip(log.read_text(encoding="utf-8"), lock))
-
-
-def show_progress(lines, record):
-    """Copy pip's output to a log, and show a person how far it is in a line or a few."""
-    on_terminal = sys.stdout.isatty()
-    seen, reported = 0, 0
-    for line in lines:
-        record.write(line)
-        record.flush()
-        words = line.split()
-        if words[:1] in (["Collecting"], ["Processing"]):  # the second is a file on this disk
-            seen += 1
-            if not on_terminal and seen - reported >= 50:
-                say(f"  {seen} packages fetched")
-                reported = seen
-        elif words[:1] == ["Downloading"] and on_terminal:
-            size = line[line.rfind("(") :].strip() if "(" in line else ""
-            name = words[1].rsplit("/", 1)[-1].split("-")[0]
-            print(f"\r\033[K  package {seen}: {name} {size}", end="", flush=True)
-        elif words[:2] == ["Installing", "collected"]:
-            if on_terminal:
-                print("\r\033[K", end="")
-            say(f"  {seen} packages fetched and checked: unpacking them (1 to 2 minutes) ...")
-
-
-def explain_pip(log, lock):
-    """Say in one or two sentences why pip failed, with the end of its output."""
-    reasons = {
-        "No space left on device": "The disk is full.",
-        "DO NOT MATCH THE HASHES": (
-            f"A downloaded file is not the one {lock.name} names: it was damaged on the way, or a "
-            "proxy or mirror replaced it. Try again, then from another network."
-        ),
-        "Failed to establish a new connection": "The package index cannot be reached.",
-        "Temporary failure in name resolution": "The package index cannot be reached.",
-        "No matching distribution found": (
-            "The package index cannot be reached, or holds no build for this computer."
-        ),
-        "Permission denied": f"The folder {ROOT} cannot be written to.",
-    }
-    known = [text for sign, text in reasons.items() if sign in log]
-    tail = "\n".join("  " + line for line in log.strip().splitlines()[-8:])
-    cause = known[0] if known else "pip could not install the packages."
-    return (
-        f"{tail}\n{cause} The whole log is in build/pip.log; run the same command again to retry."
-    )
-
-
 def link_course(python):
     """Make ``utils`` and ``keras_theano`` importable in kernels started in any folder."""
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
@@ -363,8 +288,9 @@ def check(python, always=False):
         text=True,
     )
     last = ""
-    for last in child.stdout:
-        print("  " + last, end="", flush=True)
+    for line in with_ticks(child.stdout, TICK):
+        last = line or last
+        print("  " + (line or "(still at work)\n"), end="", flush=True)
     status = child.wait()
     if status < 0 or status > 1:
         # No Python exception: the process itself was killed, as by an illegal instruction.
@@ -386,15 +312,14 @@ def open_lab(python, rest):
     subprocess.run(copies, cwd=ROOT, env=clean_environment(), stdin=subprocess.DEVNULL)
     if not (ROOT / START).exists():
         raise Refusal(f"{START} is missing: this folder is not a whole copy of the course.")
-    say(
-        f"Opening JupyterLab on {START}. If no browser window appears, copy the address that\n"
-        "starts with http://localhost from the lines below. Ctrl-C here stops it."
-    )
-    command = ["-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}"]
-    command += [f"--LabApp.default_url=/lab/tree/{START}"]
+    say(f"Opening JupyterLab on {START} ...")
+    options = [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url=/lab/tree/{START}"]
+    options += ["--Application.log_level=WARNING"]
+    # Looking for language servers, it would call npm, which writes a log in the user's home.
+    options += ["--LanguageServerManager.autodetect=False"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command += ["--ServerApp.allow_root=True"]
-    return run(python, command + rest)
+        options += ["--ServerApp.allow_root=True"]
+    return run(python, [str(ROOT / "tools" / "open_lab.py"), *options, *rest])
 
 
 def run(python, arguments):
@@ -411,7 +336,7 @@ def run(python, arguments):
 def clean():
     """Remove the environment and every other thing that was built; lessons and work stay."""
     with one_at_a_time():
-        for folder in (VENV, PREVIOUS, TEST_PACKAGES, CLASSIC):
+        for folder in (VENV, PREVIOUS, TEST_PACKAGES, CLASSIC, UV_FOLDER, PYTHONS):
             remove(folder)
         for name in (".pytest_cache", ".ruff_cache"):
             remove(ROOT / name)
@@ -420,10 +345,6 @@ def clean():
 
 
 # ---------------------------------------------------------------- small pieces
-
-
-def say(text):
-    print(text, flush=True)
 
 
 def python_version():
@@ -480,18 +401,3 @@ def remove(folder):
     (folder / STAMP).unlink(missing_ok=True)
     if folder.exists():
         shutil.rmtree(folder)
-
-
-def clean_environment():
-    """This process's environment variables without those that would lead Python or pip astray.
-
-    Lessons pick the Keras engine themselves, so a KERAS_BACKEND of the user's own goes too.
-    """
-    astray = {"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "KERAS_BACKEND"}
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in astray and (not name.startswith("PIP_") or name in PIP_SETTINGS)
-    }
-    # A kernel of the same name installed for the user must not be taken for the course's.
-    return {**kept, "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUTF8": "1"}

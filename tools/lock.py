@@ -1,8 +1,8 @@
 """Writes requirements.lock, requirements-test.lock and environment.yml from pyproject.toml, and
-requirements-classic.lock from CLASSIC below.
+requirements-classic.lock and requirements-uv.lock from what is below.
 
 For maintainers: ``make lock`` keeps the pins that still fit, ``make lock UPGRADE=1`` takes the newest.
-Needs ``uv`` (pip install uv). The files name no package index.
+It is uv that resolves, the one that the set-up uses. The files name no package index.
 """
 
 import argparse
@@ -14,10 +14,14 @@ from pathlib import Path
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import installer
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 TEST_LOCK = ROOT / "requirements-test.lock"
 CLASSIC_LOCK = ROOT / "requirements-classic.lock"
+UV_LOCK = installer.UV_LOCK
 CONDA = ROOT / "environment.yml"
 CONDA_PYTHON = "3.12"
 
@@ -39,7 +43,16 @@ dependencies = [
 environments = ["python_version < '3.9' and implementation_name == 'cpython'"]
 """
 
-COMPILE = ["uv", "pip", "compile", "--quiet", "--universal"]
+# What the set-up fetches first, to install the rest with.
+UV = """\
+[project]
+name = "uv-alone"
+version = "0"
+requires-python = ">=3.8"
+dependencies = ["uv>=0.13,<0.14"]
+"""
+
+COMPILE = ["pip", "compile", "--quiet", "--universal"]
 COMPILE += ["--generate-hashes", "--no-annotate", "--no-header"]
 COMPILE += ["--no-emit-index-url", "--no-emit-find-links"]
 
@@ -61,7 +74,7 @@ dependencies:
 
 
 def main() -> None:
-    """Resolve, then write the four files."""
+    """Resolve, then write the five files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
     upgrade = ["--upgrade"] if parser.parse_args().upgrade else []
@@ -75,17 +88,25 @@ def main() -> None:
         TEST_LOCK.write_text(
             "".join(b for b in blocks(whole) if name_and_version(b) not in learners)
         )
-        classic = Path(folder, "pyproject.toml")
-        classic.write_text(CLASSIC)
-        compile_lock(CLASSIC_LOCK, *upgrade, project=classic, python="3.7")
+        for output, text, python in ((CLASSIC_LOCK, CLASSIC, "3.7"), (UV_LOCK, UV, "3.8")):
+            project = Path(folder, "pyproject.toml")
+            project.write_text(text)
+            compile_lock(output, *upgrade, project=project, python=python)
     CONDA.write_text(conda_environment(LOCK))
 
 
 def compile_lock(
     output: Path, *options: str, project: Path = ROOT / "pyproject.toml", python: str = "3.11"
 ) -> None:
-    """Let uv resolve a pyproject.toml into a lock file; pins already in it are kept if they fit."""
-    command = [*COMPILE, *options, "--python-version", python, "--output-file", str(output)]
+    """Let uv resolve a pyproject.toml into a lock file; pins already in it are kept if they fit.
+
+    Raises:
+        RuntimeError: there is no uv, and it could not be fetched.
+    """
+    uv = installer.find_uv(sys.executable)
+    if uv is None:
+        raise RuntimeError("uv cannot be had: pip could not fetch it, see build/uv-by-pip.log.")
+    command = [uv, *COMPILE, *options, "--python-version", python, "--output-file", str(output)]
     subprocess.run([*command, str(project)], cwd=project.parent, check=True)
 
 

@@ -27,7 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools import build_environment  # noqa: E402
+from tools import build_environment, installer  # noqa: E402
 
 FOLDER = ROOT / "build" / "support-matrix"
 COLAB = ROOT / "tools" / "constraints-colab.txt"
@@ -172,11 +172,13 @@ def build(environment, any_python=False):
     print(f"Building {folder.relative_to(ROOT)} with {base} ...", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     install = [part.format(pins=pins_alone()) for part in environment.install]
-    uv = shutil.which("uv")
+    uv = installer.find_uv(sys.executable)
     if uv:
+        settings, variables = installer.uv_settings(sys.executable)
         call([uv, "venv", "--quiet", "--python", str(base), str(folder)])
         # Compiled once here, not again by each of the many processes that the tests start.
-        call([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, *install])
+        compiled = [uv, "pip", "install", "--quiet", "--compile-bytecode", *settings]
+        call([*compiled, "--python", python, *install], variables)
     else:
         call([str(base), "-m", "venv", str(folder)])
         pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
@@ -185,8 +187,8 @@ def build(environment, any_python=False):
     return python
 
 
-def call(command):
-    environment = build_environment.clean_environment()
+def call(command, environment=None):
+    environment = environment or installer.clean_environment()
     subprocess.run([str(part) for part in command], cwd=ROOT, env=environment, check=True)
 
 

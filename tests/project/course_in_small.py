@@ -15,8 +15,16 @@ ROOT = Path(__file__).resolve().parents[2]
 class SmallCourse:
     """A folder with the project's tools, a lock file of tiny packages, and nothing of the course."""
 
-    def __init__(self, folder: Path, wheels: Path):
+    def __init__(self, folder: Path, wheels: Path, uv: str | None = None):
+        """uv: the path of the one to find on the PATH; None for one that does not start."""
         self.root, self.wheels = folder, wheels
+        self.log = folder / "build" / ("uv.log" if uv else "pip.log")
+        self.commands = wheels.with_name("commands")
+        self.commands.mkdir()
+        if uv:
+            (self.commands / "uv").symlink_to(uv)
+        else:
+            write_command(self.commands / "uv", "exit 1")
         self.venv = folder / ".venv"
         self.python = self.venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         shutil.copytree(ROOT / "tools", folder / "tools", ignore=shutil.ignore_patterns("__py*"))
@@ -41,9 +49,11 @@ class SmallCourse:
     def environment(self, **more: str) -> dict[str, str]:
         """Environment variables with which pip finds the tiny packages and no others."""
         # MAKE...: these tests may themselves have been started by make.
-        astray = ("PIP_", "PYTHON", "MAKE", "MFLAGS")
+        astray = ("PIP_", "UV_", "PYTHON", "MAKE", "MFLAGS")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(astray)}
-        return {**kept, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.wheels), **more}
+        path = os.pathsep.join([str(self.commands), kept.get("PATH", "")])
+        sources = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.wheels)}
+        return {**kept, "PATH": path, **sources, **more}
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, str(self.root / "tools" / "environment.py"), *arguments]
@@ -83,6 +93,12 @@ class SmallCourse:
             text=True,
         )
         return done.stdout.strip() if done.returncode == 0 else None
+
+
+def write_command(path: Path, *lines: str) -> None:
+    """Write a program for a POSIX shell."""
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
 
 
 def write_wheel(folder: Path, name: str, version: str) -> Path:

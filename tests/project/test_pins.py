@@ -1,4 +1,4 @@
-"""pyproject.toml, the two lock files and environment.yml say the same."""
+"""pyproject.toml, the lock files and environment.yml say the same."""
 
 import itertools
 import re
@@ -11,7 +11,7 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from tools import lock
+from tools import installer, lock
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DIRECT = [Requirement(line) for line in PROJECT["dependencies"]]
@@ -66,7 +66,7 @@ def test_the_learners_environment_is_without_jax_and_playwright():
     assert learners.isdisjoint(pin.name for pin in TEST_LOCKED), "tests must not shadow its pins"
 
 
-@pytest.mark.parametrize("file", [lock.LOCK, lock.TEST_LOCK], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [lock.LOCK, lock.TEST_LOCK, lock.UV_LOCK], ids=lambda file: file.name)
 def test_locks_are_hashed_and_name_no_host(file):
     for block in lock.blocks(file):
         assert re.match(r"[a-z0-9-]+==\S+ ", block), block
@@ -91,3 +91,9 @@ def test_conda_users_get_the_very_pins_of_the_lock(computer):
 def test_conda_has_a_supported_python_and_the_file_is_up_to_date():
     assert f"python={lock.CONDA_PYTHON}" in CONDA["dependencies"]
     assert lock.CONDA.read_text() == lock.conda_environment(lock.LOCK), "run: make lock"
+
+
+def test_the_pinned_uv_is_new_enough_for_the_setup_and_hashed():
+    (pin,) = lock.pins(lock.UV_LOCK)
+    assert (pin.name, pin.marker) == ("uv", None), "the set-up reads its version"
+    assert Version(str(pin.specifier).removeprefix("==")).release >= installer.OLDEST_UV
