@@ -314,7 +314,7 @@ def open_lab(python, rest):
         raise Refusal(f"{START} is missing: this folder is not a whole copy of the course.")
     say(f"Opening JupyterLab on {START} ...")
     options = [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url=/lab/tree/{START}"]
-    options += ["--Application.log_level=WARNING"]
+    options += ["--Application.log_level=WARN"]
     # Looking for language servers, it would call npm, which writes a log in the user's home.
     options += ["--LanguageServerManager.autodetect=False"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:

@@ -66,7 +66,9 @@ def test_the_learners_environment_is_without_jax_and_playwright():
     assert learners.isdisjoint(pin.name for pin in TEST_LOCKED), "tests must not shadow its pins"
 
 
-@pytest.mark.parametrize("file", [lock.LOCK, lock.TEST_LOCK, lock.UV_LOCK], ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", [lock.LOCK, lock.TEST_LOCK, lock.UV_LOCK], ids=lambda file: file.name
+)
 def test_locks_are_hashed_and_name_no_host(file):
     for block in lock.blocks(file):
         assert re.match(r"[a-z0-9-]+==\S+ ", block), block
