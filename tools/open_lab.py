@@ -22,7 +22,9 @@ class Server(ServerApp):
         taken = self.port != self.asked_port != 0
         where = f", on port {self.port} because {self.asked_port} is taken" if taken else ""
         address = self.display_url.split()[0]
-        print(f"JupyterLab runs{where}; Ctrl-C here stops it. Open {address}", flush=True)
+        line = f"JupyterLab runs{where}; Ctrl-C here stops it. Open {address}"
+        # In the loop, after it began to listen: who reads the line can open the address.
+        self.io_loop.add_callback(print, line, flush=True)
         # With a token that it made itself, the server would go on to say the same in five lines.
         self.identity_provider.token_generated = False
         super().start_app()
