@@ -29,16 +29,20 @@ from functools import cache
 from pathlib import Path
 from string import ascii_lowercase
 
+from utils import progress, workbook
+
 __all__ = [
     "Verdict",
     "check",
     "forget",
     "grade",
     "hint",
+    "lesson",
     "material",
-    "progress",
+    "numbered",
     "reveal",
     "solution",
+    "tally",
 ]
 
 SOLUTIONS = Path(__file__).resolve().parent.parent / "lessons" / "solutions"
@@ -70,6 +74,7 @@ def check(exercise: str, answer: object) -> None:
         _states[exercise] = verdict.state
     if verdict.state != "blank":
         _tried.add(exercise)
+    progress.exercise(exercise, verdict.state)
     mark = {"right": "✔ Right.", "wrong": "✘ Not right yet.", "blank": "… Not yet:"}[verdict.state]
     print(f"{mark} {verdict.message}".rstrip())
     if verdict.state == "wrong":
@@ -111,7 +116,7 @@ def solution(exercise: str) -> None:
     if not (found := _find_or_say(exercise)):
         return
     number, module = found
-    if exercise not in _tried:
+    if exercise not in _tried and exercise not in progress.read(workbook.current())["exercises"]:
         print("Have a try first, even a wild one: a solution read too early does not stick.")
         return
     print(inspect.getsource(getattr(module, f"solution_{number}")).rstrip())
@@ -135,10 +140,35 @@ def material(exercise: str, *given: object) -> object:
     return getattr(module, f"material_{number}")(*given)
 
 
-def progress() -> str:
-    """One line on the exercises checked so far in this kernel."""
-    right = sum(state == "right" for state in _states.values())
-    return f"Exercises: {right} right of the {len(_states)} that check themselves."
+def numbered(lesson: str) -> list[str]:
+    """The exercises of a lesson that check themselves, such as `["1.1", "1.2"]`, in order.
+
+    Args:
+        lesson: its number, with zeros or without, such as `"01"`.
+    """
+    path = _module_path(lesson)
+    numbers = [name[6:] for name in vars(_load(path)) if name.startswith("check_")] if path else []
+    return [f"{lesson.lstrip('0') or 0}.{number}" for number in sorted(numbers, key=int)]
+
+
+def lesson() -> str | None:
+    """The number of the lesson that runs, as `"01"`: that of the learner's copy, or else of the
+    exercises checked in this kernel; None if neither tells.
+    """
+    path = _module_path(next(iter(_states), "").partition(".")[0])
+    return workbook.current() or (path and path.stem.removeprefix("lesson_"))
+
+
+def tally() -> str:
+    """One line on the exercises of this lesson: how many are right, and which are open."""
+    known = numbered(lesson() or "")
+    if not known:
+        return "Exercises: this lesson has none that check themselves."
+    states = progress.read(workbook.current())["exercises"] | _states
+    still_open = [exercise for exercise in known if states.get(exercise) != "right"]
+    right = len(known) - len(still_open)
+    rest = f" Open: {', '.join(still_open)}." if still_open else ""
+    return f"Exercises: {right} right of the {len(known)} that check themselves.{rest}"
 
 
 def forget() -> None:
@@ -150,9 +180,8 @@ def forget() -> None:
 
 def _find(exercise):
     lesson, _, number = str(exercise).partition(".")
-    digits = lesson.rstrip(ascii_lowercase)  # a part of a lesson has a letter behind it: 08b
-    path = SOLUTIONS / f"lesson_{digits:0>2}{lesson[len(digits) :]}.py"
-    if not path.is_file():
+    path = _module_path(lesson)
+    if path is None:
         raise ValueError(f'There is no exercise {exercise!r}: exercises are named as in "1.2".')
     module = _load(path)
     if not hasattr(module, f"check_{number}"):
@@ -162,6 +191,13 @@ def _find(exercise):
             f"mistyped. Lesson {lesson} checks " + ", ".join(f"{lesson}.{n}" for n in known) + "."
         )
     return number, module
+
+
+def _module_path(lesson):
+    """The path of the solutions of a lesson, or None."""
+    digits = lesson.rstrip(ascii_lowercase)  # a part of a lesson has a letter behind it: 08b
+    path = SOLUTIONS / f"lesson_{digits:0>2}{lesson[len(digits) :]}.py"
+    return path if lesson and path.is_file() else None
 
 
 def _find_or_say(exercise):

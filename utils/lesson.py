@@ -13,6 +13,9 @@
 This module never imports Keras or an engine by itself: the notebook chooses the engine first.
 """
 
+from __future__ import annotations
+
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -22,11 +25,15 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from utils import exercises, figures, workbook
+from utils import exercises, figures, progress, workbook
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
 
 __all__ = [
     "ROOT",
@@ -37,6 +44,7 @@ __all__ = [
     "device",
     "engine",
     "finish",
+    "overview",
     "peak_memory",
     "read_checkpoints",
     "start",
@@ -95,6 +103,9 @@ def start(expected_engine: str | None = None, seed: int = 1) -> None:
     _checkpoints.clear()
     _started = time.perf_counter()
     print(f"{engine()}; Python {platform.python_version()}, {cores()} CPU cores; seed {seed}")
+    states = progress.read(workbook.current())["exercises"]
+    if done := sorted(exercise for exercise, state in states.items() if state == "right"):
+        print(f"Welcome back: {', '.join(done)} {'are' if len(done) > 1 else 'is'} done.")
     if news := workbook.notice():
         print(news)
 
@@ -185,6 +196,7 @@ def checkpoint(
         )
         raise CheckpointError(f"✘ Checkpoint {line} is outside its band. {look}")
     _checkpoints.append(Checkpoint(name, number, low, high))
+    progress.checkpoint(name)
     print(f"✔ Checkpoint {line}")
 
 
@@ -203,15 +215,49 @@ def read_checkpoints(text: str) -> list[Checkpoint]:
 
 
 def finish() -> None:
-    """End a lesson: one line each for the checkpoints, the exercises, and time and memory.
+    """End a lesson: one line each for the checkpoints, the exercises, time and memory, and the next lesson.
 
     A checkpoint outside its band has raised before, so the ones counted here all held.
     """
+    progress.finished()
     print(f"✔ Checkpoints in their bands: {len(_checkpoints)}.")
-    print(exercises.progress())
+    print(exercises.tally())
     print(
         f"{time.perf_counter() - _started:.0f} s, at most {peak_memory() / 1e9:.1f} GB of memory."
     )
+    here = exercises.lesson()
+    with contextlib.suppress(workbook.WorkbookError):  # a damaged lesson is no fault of this one
+        if here and (after := workbook.following(here)):
+            _show_link("Next:", *after)
+
+
+def overview() -> Markdown:
+    """The lessons that are there, with links as from lesson 00, and what the learner did of each: a
+    Markdown table, for a notebook to show.
+    """
+    rows = []
+    for path in workbook.lessons():
+        number = workbook.number_of(path)
+        noted, known = progress.read(number), exercises.numbered(number)
+        right = sum(noted["exercises"].get(exercise) == "right" for exercise in known)
+        state = f"run to the end on {noted['finished']}" if noted["finished"] else ""
+        if workbook.is_newer(path):
+            state = f'newer than your copy: `workbook.update("{number}")`'
+        link = f"[{workbook.title(path)}]({path.relative_to(workbook.LESSONS).as_posix()})"
+        done = f"{right} of {len(known)}" if known else ""
+        rows.append([link, workbook.minutes(path), done, state])
+    return figures.table(["lesson", "to read", "exercises done", ""], rows, others=":---")
+
+
+def _show_link(words, title, link):
+    """Show a link, as in the notebook; its title alone where no notebook is, or no link would lead."""
+    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython():
+        from IPython.display import Markdown, display
+
+        if "google.colab" not in sys.modules:
+            display(Markdown(f"{words} [{title}]({link})"))
+            return
+    print(words, title)
 
 
 def peak_memory() -> int:

@@ -23,7 +23,23 @@ import sys
 import uuid
 from pathlib import Path
 
-__all__ = ["WorkbookError", "fill", "lessons", "merge", "notice", "reset", "update"]
+__all__ = [
+    "WorkbookError",
+    "current",
+    "fill",
+    "following",
+    "is_newer",
+    "keep",
+    "lessons",
+    "merge",
+    "minutes",
+    "notice",
+    "number_of",
+    "reset",
+    "title",
+    "update",
+    "write_whole",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = ROOT / "lessons"
@@ -48,6 +64,48 @@ def lessons() -> list[Path]:
     return [path for path in found if ".ipynb_checkpoints" not in path.parts]
 
 
+def number_of(lesson: Path) -> str:
+    """The number of a lesson, such as `"01"` or `"08b"`."""
+    return lesson.name.partition("-")[0]
+
+
+def title(lesson: Path) -> str:
+    """The heading of a lesson, such as `"01 Recognise anything"`."""
+    return _source(_read(lesson)["cells"][0]).partition("\n")[0].lstrip("# ").strip()
+
+
+def minutes(lesson: Path) -> str:
+    """How long a lesson says that it takes to read, such as `"75 minutes"`; empty if it does not."""
+    found = re.search(r"\*\*Time to read\*\* \| ([^|\n]+?) *\|", _source(_read(lesson)["cells"][0]))
+    return found[1] if found else ""
+
+
+def current() -> str | None:
+    """The number of the lesson whose copy, in `work/`, this kernel runs; None anywhere else."""
+    here = _here()
+    if here is None or not here.is_relative_to(WORK.resolve()):
+        return None
+    return number_of(here) if number_of(here) in map(number_of, lessons()) else None
+
+
+def following(lesson: str) -> tuple[str, str] | None:
+    """The lesson after the one of this number: its heading, and the link to it from there. None
+    after the last one; an aside that runs on another Python is left out.
+    """
+    folder = _lesson(lesson).parent
+    for path in lessons():
+        kernel = _read(path)["metadata"].get("kernelspec", {}).get("name")
+        if number_of(path) > lesson and kernel == "python3":
+            return title(path), Path(os.path.relpath(path, folder)).as_posix()
+    return None
+
+
+def is_newer(lesson: Path) -> bool:
+    """Whether a lesson is newer than the learner's copy of it; false if there is no such copy."""
+    path = WORK / lesson.relative_to(LESSONS)
+    return path.exists() and _is_newer(_fresh(lesson), _read(path))
+
+
 def fill() -> None:
     """Make a copy of every lesson that has none, and say which copies have a newer version.
 
@@ -59,7 +117,7 @@ def fill() -> None:
         path = _own(lesson)
         if not path.exists():
             _write(path, _fresh(lesson))
-            made.append(_number(lesson))
+            made.append(number_of(lesson))
             continue
         try:
             mine = _read(path)
@@ -71,7 +129,7 @@ def fill() -> None:
         if _is_untouched(mine):
             _write(path, new)
         else:
-            newer.append(_number(lesson))
+            newer.append(number_of(lesson))
     if made:
         print(f"New in {_shown(WORK)}/, your own copies of the lessons: {', '.join(made)}.")
     if newer:
@@ -161,7 +219,7 @@ def notice() -> str:
             if _is_here(path) and _is_newer(_fresh(lesson), _read(path)):
                 return (
                     "There is a newer version of this lesson. To carry your answers over: save this page, run\n"
-                    f'  from utils import workbook; workbook.update("{_number(lesson)}")\n'
+                    f'  from utils import workbook; workbook.update("{number_of(lesson)}")\n'
                     "in a new cell, then choose File > Reload Notebook from Disk."
                 )
     except (OSError, WorkbookError):  # a lesson begins all the same
@@ -217,15 +275,11 @@ def merge(mine: dict, new: dict) -> tuple[dict, int]:
 # ---------------------------------------------------------------- lessons and copies
 
 
-def _number(lesson):
-    return lesson.name.partition("-")[0]
-
-
 def _lesson(number):
     """The lesson of a number, which may lack its zeros: 1, "01", "8b"."""
-    known = {_number(path).lstrip("0"): path for path in lessons()}
+    known = {number_of(path).lstrip("0"): path for path in lessons()}
     if str(number).lstrip("0") not in known:
-        numbers = ", ".join(map(_number, known.values()))
+        numbers = ", ".join(map(number_of, known.values()))
         raise WorkbookError(f"There is no lesson {number!r}. Lessons: {numbers}.")
     return known[str(number).lstrip("0")]
 
@@ -247,7 +301,10 @@ def _former(lesson):
     present = {other.relative_to(LESSONS).as_posix() for other in lessons()}
     found = []
     for path in [*WORK.glob("*.ipynb"), *WORK.glob("part?/*.ipynb")]:
-        if _number(path) == _number(lesson) and path.relative_to(WORK).as_posix() not in present:
+        if (
+            number_of(path) == number_of(lesson)
+            and path.relative_to(WORK).as_posix() not in present
+        ):
             try:
                 began_as = _read(path)["metadata"].get(KEY, {}).get("lesson")
             except WorkbookError:
@@ -301,7 +358,7 @@ def _is_untouched(mine):
 
 def _update(lesson):
     """Update one copy; return what became of it, in words."""
-    number, path, new = _number(lesson), _own(lesson), _fresh(lesson)
+    number, path, new = number_of(lesson), _own(lesson), _fresh(lesson)
     if not path.exists():
         _write(path, new)
         return f"{number}: new in {_shown(WORK)}/."
@@ -324,14 +381,14 @@ def _update_on_colab(number):
     mine = _checked(mine, "The notebook that is open")
     if not {cell["id"] for cell in new["cells"]} & {cell["id"] for cell in mine["cells"]}:
         raise WorkbookError(
-            f"The notebook that is open is not lesson {_number(lesson)}: open that one."
+            f"The notebook that is open is not lesson {number_of(lesson)}: open that one."
         )
     merged, conflicts = merge(mine, new)
     path = _own(lesson)
     _write(path, merged)
     files.download(str(path))
     print(
-        f"Lesson {_number(lesson)}, brought up to date with your answers, comes as a download: open it "
+        f"Lesson {number_of(lesson)}, brought up to date with your answers, comes as a download: open it "
         f"with File > Upload notebook. {_conflicts(conflicts)}This page stays as it is."
     )
 
@@ -469,7 +526,7 @@ def _opened(path):
 
 def _help(path):
     if path.is_relative_to(WORK):
-        return f'workbook.reset("{_number(path)}") puts it aside in {_shown(WORK)}/old/ and gives you a fresh one.'
+        return f'workbook.reset("{number_of(path)}") puts it aside in {_shown(WORK)}/old/ and gives you a fresh one.'
     return f"This brings it back: git restore {_shown(path)}"
 
 
@@ -488,38 +545,48 @@ def _checked(notebook, name, advice=""):
 
 
 def _write(path, notebook):
-    """Write a notebook whole or not at all."""
     cells = [
         {**cell, "source": _source(cell).splitlines(keepends=True)} for cell in notebook["cells"]
     ]
-    text = json.dumps(
-        {**notebook, "cells": cells, "nbformat_minor": 5}, indent=1, ensure_ascii=False
-    )
-    unfinished = path.with_name(f".{path.name}.new")
+    whole = {**notebook, "cells": cells, "nbformat_minor": 5}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text + "\n", encoding="utf-8", newline="\n")
-        unfinished.replace(path)
+        write_whole(path, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
         raise WorkbookError(f"{_shown(path)} cannot be written: {error.strerror}.") from None
 
 
 def _replace(path, notebook, before):
-    """Keep a file, which had the bytes `before`, in `work/old/`, write the new one; return where."""
+    """Write a file that had the bytes `before` anew; return where it is kept as it was."""
     if path.read_bytes() != before:
         raise WorkbookError(f"{_shown(path)} was saved in another window just now: do it again.")
+    try:
+        kept = keep(path, before)
+    except OSError as error:
+        raise WorkbookError(f"{_shown(WORK)}/old cannot be written: {error.strerror}.") from None
+    _write(path, notebook)
+    return kept
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all; OSError if that cannot be done."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.new")
+    unfinished.write_text(text, encoding="utf-8", newline="\n")
+    unfinished.replace(path)
+
+
+def keep(path: Path, data: bytes) -> Path:
+    """Write what a file held into `work/old/`, under its name and the next number; return where."""
     folder = WORK / "old"
     folder.mkdir(parents=True, exist_ok=True)
     for n in itertools.count(1):
         kept = folder / f"{path.stem}-{n}{path.suffix}"
         try:
             with open(kept, "xb") as file:
-                file.write(before)
-            break
+                file.write(data)
+            return kept
         except FileExistsError:
             continue
-    _write(path, notebook)
-    return kept
 
 
 def _shown(path):

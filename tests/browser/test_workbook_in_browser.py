@@ -1,4 +1,4 @@
-"""A learner's copy in JupyterLab: told of a newer version, updated from within, an exercise given back."""
+"""A learner's copy in JupyterLab: told of a newer version, updated from within, progress kept."""
 
 import shutil
 import subprocess
@@ -10,6 +10,10 @@ import pytest
 
 TYPED = 'hours = 18.75\ncheck("0.1", hours)'
 TEXT = "() => window.jupyterapp.shell.currentWidget.content.widgets.map(c => c.model.sharedModel.source)"
+LAST = """() => {
+    const notebook = window.jupyterapp.shell.currentWidget.content;
+    notebook.activeCellIndex = notebook.widgets.length - 1;
+}"""
 SAVED = """async () => {
     await window.jupyterapp.commands.execute('docmanager:save');
     await window.jupyterapp.shell.currentWidget.context.ready;
@@ -18,8 +22,8 @@ PRINTED = """() => window.jupyterapp.shell.currentWidget.content.activeCell.mode
     .map(output => output.text ?? output.evalue).flat().join('')"""
 
 
-def publish(folder, text):
-    """A version of a small lesson 00, which imports the course from its own folder."""
+def publish(folder, text, name="00-start-here.ipynb"):
+    """A version of a small lesson, which imports the course from its own folder."""
     cells = [
         nbformat.v4.new_markdown_cell(text, id="text"),
         nbformat.v4.new_code_cell(f"import sys\n\nsys.path.insert(0, {str(folder)!r})", id="setup"),
@@ -31,8 +35,9 @@ def publish(folder, text):
     ]
     notebook = nbformat.v4.new_notebook(cells=cells)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    (folder / "lessons").mkdir(exist_ok=True)
-    nbformat.write(notebook, folder / "lessons" / "00-start-here.ipynb")
+    path = folder / "lessons" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
 
 
 @pytest.fixture
@@ -42,6 +47,7 @@ def clone(tmp_path):
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(lab.ROOT / "utils", folder / "utils", ignore=ignored)
     publish(folder, "Old words.")
+    publish(folder, "# 01 The second", "part1/01-the-second.ipynb")
     shutil.copytree(lab.ROOT / "lessons" / "solutions", folder / "lessons" / "solutions")
     subprocess.run([sys.executable, "-m", "utils.workbook", "fill"], cwd=folder, check=True)
     arguments = ["-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
@@ -57,6 +63,8 @@ def type_into(page, n, text):
 
 
 def add_below(page, text):
+    """Write a new cell below the last one."""
+    page.evaluate(LAST)
     page.evaluate("window.jupyterapp.commands.execute('notebook:insert-cell-below')")
     type_into(page, len(page.evaluate(TEXT)) - 1, text)
 
@@ -100,3 +108,27 @@ def test_an_answer_comes_into_the_newer_version(page, clone):
         'hours = ...\ncheck("0.1", hours)',
     ]
     assert (folder / "work" / "old" / "00-start-here-1.ipynb").exists()
+
+
+def test_progress_survives_a_restart_and_leads_on(page, clone):
+    address, folder = clone
+    lab.open_notebook(page, address, "work/00-start-here.ipynb")
+    for answer, verdict in [("hours = 3", "Not right yet."), ("hours = 18.75", "Right.")]:
+        type_into(page, 3, f'{answer}\ncheck("0.1", hours)')
+        assert lab.run_all(page, seconds=60)
+        assert verdict in str(page.evaluate(lab.CELLS)[2])
+    page.evaluate(SAVED)
+    page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    page.reload()
+    lab.wait_for_kernel(page)
+    add_below(page, "lesson.finish()")
+    assert lab.run_all(page, seconds=60)
+    _, start, _, end = page.evaluate(lab.CELLS)
+    assert "Welcome back: 0.1 is done." in str(start)
+    assert "1 right of the 3 that check themselves. Open: 0.2, 0.3." in str(end)
+    page.locator(".jp-OutputArea a", has_text="01 The second").click()
+    page.wait_for_function(
+        "window.jupyterapp.shell.currentWidget?.context?.path === 'work/part1/01-the-second.ipynb'",
+        timeout=20_000,
+    )
+    assert (folder / "work" / "progress.json").exists()

@@ -122,12 +122,25 @@ def test_solution_after_a_try(capsys):
     assert "return 2 * x" in capsys.readouterr().out
 
 
-def test_progress_counts_the_last_state_of_each():
-    exercises.check("42.1", ...)
+def test_the_tally_counts_what_the_lesson_has_and_names_what_is_open():
+    none = "Exercises: this lesson has none that check themselves."
+    assert (exercises.tally(), exercises.lesson()) == (none, None)
     exercises.check("42.2", lambda x: 2 * x)
-    assert exercises.progress() == "Exercises: 1 right of the 2 that check themselves."
+    one = "Exercises: 1 right of the 2 that check themselves. Open: 42.1."
+    assert (exercises.tally(), exercises.lesson()) == (one, "42")
+    exercises.check("42.1", ...)
+    assert exercises.tally() == one
     exercises.check("42.1", 5)
-    assert exercises.progress() == "Exercises: 2 right of the 2 that check themselves."
+    assert exercises.tally() == "Exercises: 2 right of the 2 that check themselves."
+    exercises.check("42.1", 6)
+    assert exercises.tally() == "Exercises: 2 right of the 2 that check themselves."
+
+
+@pytest.mark.parametrize(
+    ("lesson", "known"), [("42", ["42.1", "42.2"]), ("03b", ["3b.1"]), ("7", [])]
+)
+def test_exercises_of_a_lesson(lesson, known):
+    assert exercises.numbered(lesson) == known
 
 
 @pytest.mark.parametrize("name", ["42.9", "43.1", "nonsense", ""])

@@ -1,6 +1,7 @@
 """A learner's work survives pulling, updating and resetting: real git, real lessons, real commands."""
 
 import copy
+import datetime
 import json
 import os
 import shutil
@@ -9,10 +10,11 @@ import sys
 import types
 from pathlib import Path
 
+import IPython
 import nbformat
 import pytest
 
-from utils import lesson, workbook
+from utils import exercises, lesson, progress, workbook
 
 ROOT = Path(__file__).resolve().parents[2]
 START, ONE = "00-start-here.ipynb", "part1/01-recognise-anything.ipynb"
@@ -403,7 +405,7 @@ def here(course, monkeypatch):
     shell = types.SimpleNamespace(user_ns={}, inputs=[])
     shell.set_next_input = shell.inputs.append
     shell.history_manager = types.SimpleNamespace(input_hist_raw=["", 'workbook.update("00")'])
-    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
     monkeypatch.setenv("JPY_SESSION_NAME", str(course.work()))
     course.shell = shell
     return course
@@ -427,6 +429,87 @@ def test_a_lesson_says_nothing_where_it_cannot_tell(here, monkeypatch, told):
         monkeypatch.setenv("JPY_SESSION_NAME", str(here.clone / told))
     here.new(says(TEXT, "New words."))
     assert workbook.notice() == ""
+
+
+def test_progress_is_remembered_in_a_file_of_the_learners(here, capsys):
+    file = here.work("progress.json")
+    exercises.forget()
+    exercises.check("0.1", ...)
+    exercises.check("0.1", 3)
+    exercises.check("0.1", 18.75)
+    exercises.check("0.1", 3)
+    exercises.check("0.2", 3)
+    exercises.check("1.1", 2565)  # of another lesson: nothing is noted
+    lesson.checkpoint("loss", 1, 0, 2)
+    lesson.finish()
+    today = datetime.date.today().isoformat()
+    assert json.loads(file.read_text()) == {
+        "00": {
+            "exercises": {"0.1": "right", "0.2": "wrong"},
+            "checkpoints": ["loss"],
+            "finished": today,
+        }
+    }
+    capsys.readouterr()
+    lesson.start()  # as in a new kernel: it forgets
+    assert "Welcome back: 0.1 is done." in capsys.readouterr().out
+    exercises.solution("0.2")
+    assert "Have a try first" not in capsys.readouterr().out
+    lesson.finish()
+    assert "1 right of the 3 that check themselves. Open: 0.2, 0.3." in capsys.readouterr().out
+    start, one = lesson.overview().data.splitlines()[2:]
+    assert start.endswith(f"| 15 minutes | 1 of 3 | run to the end on {today} |")
+    assert one.startswith(f"| [01 Recognise anything]({ONE}) | ")
+    assert one.endswith(f" | 0 of {len(exercises.numbered('01'))} |  |")
+    file.unlink()
+    lesson.start()
+    assert "Welcome back" not in capsys.readouterr().out
+
+
+def test_the_overview_names_newer_lessons(here):
+    edit(here.work(ONE), says("595b24e8", "n_weights = 5"))
+    here.new(adds("595b24e8", "new", "new"), ONE)
+    assert 'newer than your copy: `workbook.update("01")`' in lesson.overview().data
+
+
+@pytest.mark.parametrize("place", ["lessons", ".", None])
+def test_elsewhere_nothing_is_noted(here, monkeypatch, place):
+    monkeypatch.delenv("JPY_SESSION_NAME")
+    if place:
+        (here.clone / START).write_text("{}")
+        monkeypatch.setenv("JPY_SESSION_NAME", str(here.clone / place / START))
+    exercises.check("0.1", 18.75)
+    lesson.checkpoint("loss", 1, 0, 2)
+    lesson.finish()
+    assert not here.work("progress.json").exists()
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[]", '{"00": 1}'])
+def test_a_damaged_progress_file_is_put_aside(here, damaged):
+    here.work("progress.json").write_text(damaged)
+    lesson.start()
+    exercises.check("0.1", 18.75)
+    assert progress.read("00")["exercises"] == {"0.1": "right"}
+    assert (here.old / "progress-1.json").read_text() == damaged
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        ("00", ("01 Recognise anything", ONE)),
+        ("01", None),
+    ],
+)
+def test_the_following_lesson(here, number, expected):
+    assert workbook.following(number) == expected
+
+
+def test_the_following_lesson_of_the_course_is_never_an_aside():
+    numbers = [workbook.number_of(path) for path in workbook.lessons()]
+    links = [workbook.following(number) for number in numbers]
+    assert links[-1] is None and not any("02b" in link for link in filter(None, links))
+    for path, link in zip(workbook.lessons()[:-1], links, strict=False):
+        assert (path.parent / link[1]).exists()
 
 
 def test_who_works_in_the_courses_own_copy_is_told(here, monkeypatch):
