@@ -314,7 +314,8 @@ def open_lab(python, rest):
         raise Refusal(f"{START} is missing: this folder is not a whole copy of the course.")
     say(f"Opening JupyterLab on {START} ...")
     options = [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url=/lab/tree/{START}"]
-    options += ["--Application.log_level=WARN"]
+    # A kernel that is not encrypted warns about that here each time that one starts.
+    options += ["--Application.log_level=ERROR", "--KernelManager.transport_encryption=auto"]
     # Looking for language servers, it would call npm, which writes a log in the user's home.
     options += ["--LanguageServerManager.autodetect=False"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:

@@ -1,5 +1,7 @@
 """JupyterLab as `make lab` opens it says one line, the address, and leaves the user's home as it was."""
 
+import asyncio
+import json
 import os
 import re
 import signal
@@ -10,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from jupyter_client import BlockingKernelClient
+from tornado.websocket import websocket_connect
 
 from tools import build_environment, installer
 
@@ -69,18 +71,25 @@ def lab(home, monkeypatch):
         process.wait()
 
 
-def run_in_kernel(folder: Path, code: str) -> str:
-    """Run code in the one kernel there is; return how it ended."""
-    (connection,) = folder.rglob("kernel-*.json")
-    client = BlockingKernelClient(connection_file=str(connection))
-    client.load_connection_file()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=120)
-        reply = client.execute_interactive(code, timeout=240, output_hook=lambda message: None)
-    finally:
-        client.stop_channels()
-    return reply["content"]["status"]
+def run_in_kernel(address: str, token: str, code: str) -> dict:
+    """Start a kernel and run code in it, as JupyterLab in a browser does; return the reply's content."""
+    request = urllib.request.Request(f"{address}/api/kernels?token={token}", data=b"{}")
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        kernel = json.load(answer)["id"]
+    content = {"code": code, "silent": False, "allow_stdin": False}
+    header = {"msg_id": "1", "msg_type": "execute_request", "username": "", "session": "1"}
+    message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
+
+    async def run():
+        channels = f"{address.replace('http', 'ws')}/api/kernels/{kernel}/channels?session_id=1&token={token}"
+        connection = await websocket_connect(channels)
+        await connection.write_message(json.dumps({**message, "channel": "shell"}))
+        while True:
+            answer = json.loads(await connection.read_message())
+            if answer["header"]["msg_type"] == "execute_reply":
+                return answer["content"]
+
+    return asyncio.run(asyncio.wait_for(run(), timeout=240))
 
 
 @pytest.mark.slow
@@ -98,18 +107,18 @@ def test_one_line_says_where_it_is_and_a_lesson_leaves_the_home_alone(home, lab)
     )
     assert found, line
     assert int(found[2]) == taken
-    address = f"{found[3]}/api/kernels?token={found[4]}"
     with urllib.request.urlopen(f"{found[3]}/lab?token={found[4]}", timeout=60) as page:
         assert b"JupyterLab" in page.read()
-    urllib.request.urlopen(address, data=b"{}", timeout=60).close()
-    assert run_in_kernel(installer.ROOT / ".home", LESSON) == "ok"
+    reply = run_in_kernel(found[3], found[4], LESSON)
+    assert reply["status"] == "ok", reply
     assert sorted(path.name for path in (installer.ROOT / ".home").iterdir()) == [
         "ipython", "jupyter", "keras", "matplotlib", "pytensor",
     ]  # fmt: skip
     assert list(home.rglob("*")) == []
     server.send_signal(signal.SIGTERM)
     rest, _ = server.communicate(timeout=60)
-    assert [line for line in rest.splitlines() if "received signal" not in line] == []
+    chatter = [line for line in rest.splitlines() if "received signal" not in line]
+    assert chatter == []
 
 
 @pytest.mark.parametrize("flags", ["", "mode=FAST_COMPILE"])
