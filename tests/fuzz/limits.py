@@ -58,7 +58,7 @@ LIMITS = (
     Limit(
         reason="Keras mixes dtypes here, which TensorFlow refuses and this engine promotes.",
         kind="no error",
-        where="was expected to be a (float|half|double) tensor but is a|dtype.*does not match",
+        where=r"was expected to be a \w+ tensor but is a|dtype.*does not match",
     ),
     Limit(
         reason="On TensorFlow, optimizers square an embedding's gradient, and take its norm, before "
@@ -141,6 +141,11 @@ LIMITS = (
         kind="error",
         where="no index may be negative|index -",
         layers=("Embedding", "ReversibleEmbedding"),
+    ),
+    Limit(
+        reason="Layers that look up or hash are not trained through here; the message says what to do.",
+        kind="error",
+        where="Layers that look up or hash work outside of the compiled graph",
     ),
 )
 
