@@ -101,13 +101,14 @@ def write_command(path: Path, *lines: str) -> None:
     path.chmod(0o755)
 
 
-def write_wheel(folder: Path, name: str, version: str) -> Path:
-    """Write a wheel with one module whose ``version`` is the given one; return its path."""
+def write_wheel(folder: Path, name: str, version: str, more: dict[str, str] | None = None) -> Path:
+    """Write a wheel with one module whose ``version`` is the given one, and more files; return its path."""
     info = f"{name}-{version}.dist-info"
     files = {
         f"{name}.py": f"version = {version!r}\n",
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        **(more or {}),
     }
     record = ""
     for path, text in files.items():
@@ -117,5 +118,7 @@ def write_wheel(folder: Path, name: str, version: str) -> Path:
     path = folder / f"{name}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as wheel:
         for file, text in files.items():
-            wheel.writestr(zipfile.ZipInfo(file), text)
+            entry = zipfile.ZipInfo(file)
+            entry.external_attr = (0o100755 if "/scripts/" in file else 0o100644) << 16
+            wheel.writestr(entry, text)
     return path
