@@ -29,6 +29,12 @@ BOX_ROWS = (
 MACHINE_PATH = re.compile(
     r"(?<![\w.:/-])/(?:root|home|tmp|work|var|mnt|Users|private)/[\w.~-]+|\b[A-Z]:\\{1,2}Users\b"
 )
+MAX_WORDS = 130  # of a paragraph: what is longer is a list, a table or two paragraphs
+LEAST_INCHES = 1.2  # of a picture in a grid
+# Small words that only older English has, which those who learnt it lately stumble over.
+OLD_WORDS = re.compile(
+    r"\b(?:shall|unasked|save for|but for (?:one|two|three|four)|does for)\b", re.I
+)
 HEADING = re.compile(r"#{1,6} ")
 ADDRESS = re.compile(r"\b(?:at|object at) 0x[0-9a-f]{6,}")
 URL = re.compile(r"https?://[^\s)\"'<>\]`]+")
@@ -74,7 +80,7 @@ def problems(notebook, path):
         found += [f"cell {n}: {what}" for what in _text_problems(cell.source)]
         if cell.cell_type == "markdown":
             found += [f"cell {n}: {what}" for what in _alt_problems(cell.source)]
-            found += [f"cell {n}: {what}" for what in _heading_problems(cell.source)]
+            found += [f"cell {n}: {what}" for what in _prose_problems(cell.source)]
     for n, cell in code:
         found += [f"cell {n}: {what}" for what in _source_problems(cell.source)]
         found += [f"cell {n}: {what}" for what in _output_problems(cell.outputs)]
@@ -115,14 +121,19 @@ def _lesson_problems(notebook, code):
     return found
 
 
-def _heading_problems(text):
-    """Headings within a cell: JupyterLab folds a section, and links to it, by its cell."""
+def _prose_problems(text):
     prose = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
-    return [
+    found = [  # JupyterLab folds a section, and links to it, by its cell
         f"a heading begins a cell: cut before {line!r}"
         for line in prose.strip().splitlines()[1:]
         if HEADING.match(line)
     ]
+    for paragraph in re.split(r"\n\s*\n|\n(?=\s*[-|>])", prose):
+        words = len(paragraph.split())
+        if words > MAX_WORDS and not paragraph.startswith("|"):
+            found.append(f"a paragraph of {words} words; at most {MAX_WORDS}: {paragraph[:40]!r}")
+    found += [f"says {word!r}: find a word of today" for word in OLD_WORDS.findall(prose)]
+    return found
 
 
 def _source_problems(source):
@@ -145,7 +156,21 @@ def _source_problems(source):
     for node in nodes:
         if isinstance(node, ast.ImportFrom) and any(name.name == "*" for name in node.names):
             found.append(f"star import from {node.module}: name what is used")
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            found += _call_problems(node)
     return found
+
+
+def _call_problems(call):
+    name, given = call.func.id, {keyword.arg: keyword.value for keyword in call.keywords}
+    if name in ("exec", "eval"):
+        return [f"{name}(...) is machinery, which belongs in utils"]
+    if name == "reveal" and len(call.args) > 1 and isinstance(call.args[1], ast.Constant):
+        return [f"reveals what was typed, {call.args[1].value!r}: compute the answer"]
+    inches = given.get("inches")
+    if name == "picture_grid" and isinstance(inches, ast.Constant) and inches.value < LEAST_INCHES:
+        return [f"pictures of {inches.value} inches are too small; at least {LEAST_INCHES}"]
+    return []
 
 
 def _output_problems(outputs):

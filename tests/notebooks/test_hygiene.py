@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools.hygiene import BOX_ROWS, MAX_CODE_LINES, MAX_COLUMNS, problems, setup_source
+from tools.hygiene import BOX_ROWS, MAX_CODE_LINES, MAX_COLUMNS, MAX_WORDS, problems, setup_source
 from tools.notebook import lessons
 
 PICTURE = '<img alt="A rising line." src="data:image/png;base64,iVBORw0K/tmp/abc">'
@@ -154,6 +154,53 @@ def test_heading_within_a_cell(good, text):
 def test_heading_at_the_beginning(good, text):
     good.cells.insert(1, new_markdown_cell(text))
     assert found(good) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [
+        ("word " * MAX_WORDS, True),
+        ("word " * (MAX_WORDS + 1), False),
+        ("word " * MAX_WORDS + "\n\n" + "word " * MAX_WORDS, True),
+        ("- " + "word " * 100 + "\n- " + "word " * 100, True),
+        ("```\n" + "word " * 200 + "\n```", True),
+    ],
+)
+def test_long_paragraph(good, text, fine):
+    good.cells.insert(1, new_markdown_cell(text))
+    assert ("cell 2: a paragraph of" not in found(good)) == fine
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [
+        ("Floats shall have 32 bits.", False),
+        ("Keras does it unasked.", False),
+        ("It is lesson 02's but for three things.", False),
+        ("Zero does for a single layer.", False),
+        ("What it does, for a marshall, is not but fortune.", True),
+    ],
+)
+def test_old_words(good, text, fine):
+    good.cells.insert(1, new_markdown_cell(text))
+    assert ("find a word of today" not in found(good)) == fine
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ('reveal(my_guess, "the neck")', "reveals what was typed, 'the neck'"),
+        ('reveal(my_guess, f"{x} times", "the neck")', ""),
+        ("reveal(my_guess, x)", ""),
+        ("exec(text, names)", "exec(...) is machinery"),
+        ("model.eval()", ""),
+        ("picture_grid(x, y, inches=1)", "pictures of 1 inches are too small"),
+        ("picture_grid(x, y, inches=1.75)", ""),
+    ],
+)
+def test_calls(good, source, message):
+    good.cells[2].source = source
+    assert message in found(good) if message else found(good) == ""
 
 
 def test_star_import(good):
