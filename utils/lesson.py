@@ -13,8 +13,6 @@
 This module never imports Keras or an engine by itself: the notebook chooses the engine first.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib.metadata
 import os
@@ -25,15 +23,11 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from utils import exercises, figures, progress, workbook
-
-if TYPE_CHECKING:
-    from IPython.display import Markdown
 
 __all__ = [
     "ROOT",
@@ -231,31 +225,60 @@ def finish() -> None:
             _show_link("Next:", *after)
 
 
-def overview() -> Markdown:
-    """The lessons that are there, with links as from lesson 00, and what the learner did of each: a
-    Markdown table, for a notebook to show.
+def overview() -> None:
+    """Show the lessons that are there, with links as from lesson 00; in a learner's copy also what
+    they did of each, and where one is newer than their copy, a button that carries their answers over.
     """
-    rows = []
+    from IPython.display import display
+
+    rows, some_newer, own = [], False, workbook.current() is not None
     for path in workbook.lessons():
         number = workbook.number_of(path)
-        noted, known = progress.read(number), exercises.numbered(number)
+        noted, known = progress.read(number if own else None), exercises.numbered(number)
         right = sum(noted["exercises"].get(exercise) == "right" for exercise in known)
         state = f"run to the end on {noted['finished']}" if noted["finished"] else ""
-        if workbook.is_newer(path):
-            state = f'newer than your copy: `workbook.update("{number}")`'
+        try:
+            if own and workbook.is_newer(path):
+                some_newer, state = True, "newer than your copy"
+        except workbook.WorkbookError:
+            state = f'your copy is damaged: `workbook.reset("{number}")`'
         link = f"[{workbook.title(path)}]({path.relative_to(workbook.LESSONS).as_posix()})"
         done = f"{right} of {len(known)}" if known else ""
         rows.append([link, workbook.minutes(path), done, state])
-    return figures.table(["lesson", "to read", "exercises done", ""], rows, others=":---")
+    display(figures.table(["lesson", "to read", "exercises done", ""], rows, others=":---"))
+    if some_newer:
+        display(_update_button())
+
+
+def _update_button():
+    import ipywidgets
+
+    button = ipywidgets.Button(
+        description="Carry my answers over into the newer lessons", layout={"width": "auto"}
+    )
+    said = ipywidgets.Output()
+
+    def update(button):
+        button.disabled = True
+        with said:
+            try:
+                workbook.update()
+            except workbook.WorkbookError as error:
+                print(error)
+                button.disabled = False
+
+    button.on_click(update)
+    return ipywidgets.VBox([button, said])
 
 
 def _show_link(words, title, link):
     """Show a link, as in the notebook; its title alone where no notebook is, or no link would lead."""
     if "IPython" in sys.modules and sys.modules["IPython"].get_ipython():
-        from IPython.display import Markdown, display
+        from IPython.display import display
 
         if "google.colab" not in sys.modules:
-            display(Markdown(f"{words} [{title}]({link})"))
+            text = {"text/plain": f"{words} {title}", "text/markdown": f"{words} [{title}]({link})"}
+            display(text, raw=True)
             return
     print(words, title)
 

@@ -431,7 +431,7 @@ def test_a_lesson_says_nothing_where_it_cannot_tell(here, monkeypatch, told):
     assert workbook.notice() == ""
 
 
-def test_progress_is_remembered_in_a_file_of_the_learners(here, capsys):
+def test_progress_is_remembered_in_a_file_of_the_learners(here, monkeypatch, capsys):
     file = here.work("progress.json")
     exercises.forget()
     exercises.check("0.1", ...)
@@ -457,7 +457,10 @@ def test_progress_is_remembered_in_a_file_of_the_learners(here, capsys):
     assert "Have a try first" not in capsys.readouterr().out
     lesson.finish()
     assert "1 right of the 3 that check themselves. Open: 0.2, 0.3." in capsys.readouterr().out
-    start, one = lesson.overview().data.splitlines()[2:]
+    shown = []
+    monkeypatch.setattr(IPython.display, "display", shown.append)
+    lesson.overview()
+    start, one = shown[0].data.splitlines()[2:]
     assert start.endswith(f"| 15 minutes | 1 of 3 | run to the end on {today} |")
     assert one.startswith(f"| [01 Recognise anything]({ONE}) | ")
     assert one.endswith(f" | 0 of {len(exercises.numbered('01'))} |  |")
@@ -466,10 +469,25 @@ def test_progress_is_remembered_in_a_file_of_the_learners(here, capsys):
     assert "Welcome back" not in capsys.readouterr().out
 
 
-def test_the_overview_names_newer_lessons(here):
+def test_the_overview_names_newer_lessons_and_its_button_updates_them(here, monkeypatch):
+    shown = []
+    monkeypatch.setattr(IPython.display, "display", shown.append)
     edit(here.work(ONE), says("595b24e8", "n_weights = 5"))
+    lesson.overview()
+    assert len(shown) == 1 and "newer than your copy" not in shown[0].data
     here.new(adds("595b24e8", "new", "new"), ONE)
-    assert 'newer than your copy: `workbook.update("01")`' in lesson.overview().data
+    lesson.overview()
+    assert f"]({ONE}) |" in shown[1].data and "newer than your copy" in shown[1].data
+    shown[2].children[0].click()
+    assert here.sources(ONE)["595b24e8"] == "n_weights = 5" and "new" in here.sources(ONE)
+    lesson.overview()
+    assert len(shown) == 4 and "newer than your copy" not in shown[3].data
+    here.work(ONE).write_text("{")
+    lesson.overview()
+    assert len(shown) == 5 and 'your copy is damaged: `workbook.reset("01")`' in shown[4].data
+    monkeypatch.setenv("JPY_SESSION_NAME", str(here.clone / "lessons" / START))
+    lesson.overview()  # as when the course's own page is saved: nothing of whoever saves it
+    assert len(shown) == 6 and "your copy" not in shown[5].data
 
 
 @pytest.mark.parametrize("place", ["lessons", ".", None])
