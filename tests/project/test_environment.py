@@ -9,6 +9,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from course_in_small import SmallCourse, write_command
 
 from tools import build_environment, installer
 
@@ -83,6 +84,24 @@ def test_when_the_new_environment_cannot_be_had_the_old_one_is_kept(small_course
     assert "as it was before is back" in done.stdout
     assert "Traceback" not in done.stdout
     assert small_course.installed("small") == "1.0"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="the program that stands in is a shell script")
+@pytest.mark.parametrize(
+    ("says", "status", "helped"),
+    [("cannot link files here", 2, True), ("illegal instruction", 132, True), ("Hash mismatch", 1, False)],
+)  # fmt: skip
+def test_where_uv_fails_pip_goes_on_unless_it_would_fail_too(tmp_path, says, status, helped):
+    uv = tmp_path / "uv"
+    write_command(
+        uv, '[ "$1" = --version ] && echo "uv 0.13.9" && exit', f"echo {says}; exit {status}"
+    )
+    course = SmallCourse(tmp_path / "a course", tmp_path / "wheels", str(uv))
+    done = course.run("build")
+    assert ("pip tries now" in done.stdout) == helped
+    assert (done.returncode, course.installed("small")) == ((0, "1.0") if helped else (1, None))
+    assert "Traceback" not in done.stdout
 
 
 @pytest.mark.slow
