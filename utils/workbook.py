@@ -48,7 +48,10 @@ KEY = "thinking_in_keras"  # of the notebook metadata in which a copy remembers 
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)[^)#\s]+")
 CHECK = re.compile(r"""\bcheck\(\s*["'](\w+\.\d+)["']""")
 
-GONE = "**The cell below is no longer in this lesson.** You had changed it, so it is kept."
+GONE = (
+    "**The cell below is no longer in this lesson.** You had changed it, so it is kept. Code does not "
+    "run there: what it needs may be gone, too. To run it, click it, then press Esc and Y."
+)
 CHANGED = (
     "**New in this lesson.** You had changed the cell above, so yours is kept. The lesson now has:"
 )
@@ -265,6 +268,9 @@ def merge(mine: dict, new: dict) -> tuple[dict, int]:
                 note = _note(cell["id"], "gone", GONE)
                 _insert(merged, note, after=before)
                 before = note["id"]
+                if cell["cell_type"] == "code":
+                    kept = {name: cell[name] for name in ("id", "metadata", "source")}
+                    cell = {**kept, "cell_type": "raw"}
             _insert(merged, _without_outputs(cell), after=before)
         elif cell["id"] not in course:
             continue  # taken out of the lesson, and never changed by the learner

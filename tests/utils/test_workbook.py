@@ -214,6 +214,17 @@ def test_cells_stand_where_one_looks_for_them(course):
     assert NEW in note and "```python" in note, "shown, and not run: it would undo the answer"
 
 
+def test_code_that_the_lesson_has_no_more_is_kept_and_stops_no_run(course):
+    edit(course.work(), says(HOURS, ANSWER))
+    course.new(deletes(HOURS))
+    for version in ("New words.", "Newer words."):
+        course.run("update")
+        cell = cell_of(nbformat.read(course.work(), as_version=4).cells, HOURS)
+        assert (cell.cell_type, cell.source) == ("raw", ANSWER)
+        assert list(course.sources()).count(f"{HOURS}-gone") == 1
+        course.new(says(TEXT, version))
+
+
 def test_a_second_update_replaces_the_note_of_the_first(course):
     edit(course.work(), says(HOURS, ANSWER))
     for n, version in enumerate([NEW, NEW.replace("whole", "half")], 1):
