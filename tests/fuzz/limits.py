@@ -147,6 +147,12 @@ LIMITS = (
         kind="error",
         where="Layers that look up or hash work outside of the compiled graph",
     ),
+    Limit(
+        reason="TensorFlow rounds Python's floats, such as an optimizer's 0.999, to 32 bits.",
+        kind="values",
+        where="^(train|weights|optimizer)",
+        when=lambda spec: spec["dtype"] == "float64" and "SGD" not in _optimizer(spec),
+    ),
 )
 
 
