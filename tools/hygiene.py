@@ -11,6 +11,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tools import guesses
+
 ROOT = Path(__file__).resolve().parent.parent
 # The one place that says where the course is published; `tools/notebook.py build` writes it into
 # the setup cell of every lesson.
@@ -85,6 +87,7 @@ def problems(notebook, path):
         found += [f"cell {n}: {what}" for what in _source_problems(cell.source)]
         found += [f"cell {n}: {what}" for what in _output_problems(cell.outputs)]
     found += _order_problems(code)
+    found += _guess_problems(notebook.cells)
     found += _lesson_problems(notebook, code)
     if path.is_file() and path.stat().st_size > MAX_BYTES:
         found.append(f"the file is over {MAX_BYTES / 1e6:.0f} MB: show fewer or smaller pictures")
@@ -100,6 +103,21 @@ def _order_problems(code):
     if counts != list(range(1, len(counts) + 1)):
         return ["cells were not run once each, in order, from 1: run `tools/notebook.py run`"]
     return []
+
+
+def _guess_problems(cells):
+    answers, unasked = guesses.answering(cells)
+    found = [f"reveals {name}, but no cell before it says `{name} = ...`" for name in unasked]
+    for n in sorted(answers):
+        if not guesses.is_folded(cells[n].outputs):
+            found.append(
+                f"cell {n + 1}: shows what came out before a guess is made: run `tools/notebook.py run`"
+            )
+        if "nbval-check-output" in cells[n].metadata.get("tags", []):
+            found.append(
+                f"cell {n + 1}: what is folded away cannot be compared: take nbval-check-output off"
+            )
+    return found
 
 
 def _lesson_problems(notebook, code):

@@ -26,7 +26,7 @@ import nbformat
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file, from anywhere
 
-from tools import browser, hygiene, run_tests  # noqa: E402
+from tools import browser, guesses, hygiene, run_tests  # noqa: E402
 from utils import workbook  # noqa: E402
 from utils.lesson import read_checkpoints  # noqa: E402
 from utils.workbook import LESSONS, lessons  # noqa: E402
@@ -144,15 +144,19 @@ def run(notebook_path, timeout=600):
 
 
 def tidy(notebook):
-    """Take out what changes from run to run or shows an error without a kernel; in place."""
+    """Take out what changes from run to run or shows an error without a kernel, and fold away what
+    answers a guess; in place."""
     notebook.metadata.pop("widgets", None)
     notebook.metadata.language_info = nbformat.from_dict({"name": "python"})
-    for cell in notebook.cells:
+    answers, _ = guesses.answering(notebook.cells)
+    for n, cell in enumerate(notebook.cells):
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.outputs = _merged(
                 [output for output in cell.outputs if WIDGET_VIEW not in output.get("data", {})]
             )
+            if n in answers:
+                cell.outputs = guesses.fold(cell.outputs)
     return notebook
 
 
@@ -288,7 +292,7 @@ def headlines():
 
 def _printed(notebook_path):
     cells = nbformat.read(notebook_path, as_version=4).cells
-    return "".join(out.get("text", "") for cell in cells for out in cell.get("outputs", []))
+    return "".join(guesses.printed(cell.get("outputs", [])) for cell in cells)
 
 
 def _link(lesson):

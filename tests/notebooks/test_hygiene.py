@@ -190,8 +190,8 @@ def test_old_words(good, text, fine):
     ("source", "message"),
     [
         ('reveal(my_guess, "the neck")', "reveals what was typed, 'the neck'"),
-        ('reveal(my_guess, f"{x} times", "the neck")', ""),
-        ("reveal(my_guess, x)", ""),
+        ('reveal(..., f"{x} times", "the neck")', ""),
+        ("reveal(..., x)", ""),
         ("exec(text, names)", "exec(...) is machinery"),
         ("model.eval()", ""),
         ("picture_grid(x, y, inches=1)", "pictures of 1 inches are too small"),
