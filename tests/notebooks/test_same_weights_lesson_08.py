@@ -65,7 +65,7 @@ def two_programs(seed, steps):
     (learn,) = [cell for cell in tagged(LESSON, "same-network") if "def learn_in_keras" in cell]
     program = namespace["PROGRAM"].replace("STEPS", f"{steps}, seed={seed}")
     program = program.replace("initial_weights()", f"initial_weights(seed={seed})")
-    program = program.replace("started", f"{learn}\nstarted", 1)
+    program = program.replace("FUNCTION", learn)
     return {name: f"{choose}\n{program}" for name, choose in namespace["engines"].items()}
 
 
