@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tools import guesses
+from tools import guesses, prose_figures
 
 ROOT = Path(__file__).resolve().parent.parent
 # The one place that says where the course is published; `tools/notebook.py build` writes it into
@@ -88,6 +88,10 @@ def problems(notebook, path):
         found += [f"cell {n}: {what}" for what in _output_problems(cell.outputs)]
     found += _order_problems(code)
     found += _guess_problems(notebook.cells)
+    found += [
+        f"cell {n}: says {figure!r}, which no cell, output or cited source holds: compute it, cite it or say it in words"
+        for n, figure in prose_figures.unvouched(notebook, path)
+    ]
     found += _lesson_problems(notebook, code)
     if path.is_file() and path.stat().st_size > MAX_BYTES:
         found.append(f"the file is over {MAX_BYTES / 1e6:.0f} MB: show fewer or smaller pictures")
