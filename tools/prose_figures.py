@@ -24,8 +24,6 @@ SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 UNITS = {
     "s": "s|seconds?",
     "ms": "ms|milliseconds?",
-    "min": "min|minutes?",
-    "h": "h|hours?",
     "kB": "kB|kilobytes?",
     "MB": "MB|megabytes?",
     "GB": "GB|gigabytes?",
@@ -85,7 +83,7 @@ class Figure:
 class Source:
     """The numbers of a cell's code, an output or a file, each with its unit or None, and all units in it.
 
-    A time or a size of memory must have its unit there, beside it or, as in a table, anywhere.
+    Seconds and bytes must have their unit there, beside the number or, as in a table, anywhere.
     """
 
     numbers: list
