@@ -53,11 +53,12 @@ NO_PROSE = re.compile(
 PARAGRAPH = re.compile(r"\n\s*\n|\n(?=\s*[-|>])")
 # The box's promises, which the tests hold (tests/notebooks/budget.py).
 PROMISE = re.compile(r"\| \*\*(?:Time to read|Time to run|Memory)\*\* ")
+FINISH = "lesson.finish()"  # what it prints of seconds and memory says nothing of the subject
 CITATION = re.compile(r"\]\(https?://(?!colab\.)|\([A-Z][^()]*\b(?:19|20)\d\d\)")
 LOCAL = re.compile(r"\]\(([^)#:]+\.(?:md|ipynb))[)#]")
 IN_SOURCE = re.compile(
-    r"(?<![\w.])((?:(?<![(\[])\d{1,3}(?:,\d{3})+|\d[\d_]*)(?:\.\d+)?(?:[eE][-+]?\d+)?)"
-    rf"(?:\s?(%)|[\s-]({'|'.join(UNITS.values())})\b)?"
+    r"(?<![\w.])((?:(?<![(\[,])\d{1,3}(?:,\d{3})+|\d[\d_]*)(?:\.\d+)?(?:[eE][-+]?\d+)?)"
+    rf"(?!\.?\d)(?:\s?(%)|[\s-]({'|'.join(UNITS.values())})\b)?"
 )
 SUM = re.compile(rf"((?:{NUMBER}\s*[×x+]\s*)+{NUMBER})\s*=\s*({NUMBER})")
 FRACTION = re.compile(r"(?<![\w.])(\d+)\s?(?:/|of)\s?([1-9]\d*)(?![\w.])")
@@ -202,13 +203,10 @@ def _sources(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             found.append(Source(_sums(prose(cell.source))))
-        if cell.cell_type == "code":
+        if cell.cell_type == "code" and cell.source != FINISH:
             found.append(Source(_numbers(cell.source)))
             for output in cell.outputs:
-                data = output.get("data", {})
-                texts = [output.get("text", ""), data.get("text/plain", "")]
-                shown = [data.get(kind, "") for kind in ("text/html", "text/markdown")]
-                found.append(_source("\n".join([*texts, *map(_said, shown)])))
+                found.append(_source(_shown(output)))
     return found
 
 
@@ -247,6 +245,13 @@ def _numbers(text):
         value = float(number.replace(",", "").replace("_", ""))
         found += [(value, _unit(word)), (value / 100, None)] if percent else [(value, _unit(word))]
     return found + [(int(part) / int(whole), None) for part, whole in FRACTION.findall(text)]
+
+
+def _shown(output):
+    """The words of an output in the richest form that it has, which is the one that readers see."""
+    data = output.get("data", {})
+    page = data.get("text/html") or data.get("text/markdown")
+    return _said(page) if page else output.get("text") or data.get("text/plain", "")
 
 
 class _Said(HTMLParser):

@@ -100,10 +100,19 @@ def test_where_a_figure_may_stand(code, output):
     assert found("It is 0.37.", code=code, outputs=[output] if output else []) == []
 
 
-def test_what_a_picture_is_made_of_is_no_source():
-    picture = '<img alt="A line." width="537" src="data:image/png;base64,0.37+537">'
-    output = new_output("display_data", {"text/html": f"<style>a{{top:537px}}</style>{picture}"})
-    assert found("537", outputs=[output]) == ["537"]
+@pytest.mark.parametrize(
+    ("code", "output"),
+    [
+        ("fig", {"text/html": '<img alt="A line." width="537" src="data:;base64,+537+">'}),
+        ("fig", {"text/html": "<style>a{top:537px}</style><p>A line.</p>"}),
+        ("fig", {"text/html": "<p>A line.</p>", "text/plain": "<Figure size 537x400>"}),
+        ("x", {"text/plain": "537.1.2, x537, 1,537"}),
+        ("lesson.finish()", {"text/plain": "537 s, at most 0.5 GB of memory."}),
+    ],
+)
+def test_where_a_figure_may_not_stand(code, output):
+    output = new_output("display_data", output)
+    assert found("537", code=code, outputs=[output]) == ["537"]
 
 
 def test_an_exercise_is_vouched_for_by_its_solution():
