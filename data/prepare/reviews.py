@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import json
 import re
 import tarfile
 from pathlib import Path
@@ -16,13 +17,23 @@ SIMILAR = 0.7
 
 
 def read(source: Path) -> pd.DataFrame:
+    """Columns rating, votes (how many people gave -4, -3, ... 4, as a text) and text."""
     archive = source / "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
+    found = []
     with tarfile.open(archive) as files:
-        member = files.extractfile("hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt")
-        rows = csv.reader(io.TextIOWrapper(member, "utf-8"), delimiter="\t", quoting=csv.QUOTE_NONE)
-        return pd.DataFrame(
-            [(float(rating), clean(text)) for _, rating, text in rows], columns=["rating", "text"]
-        )
+        sentences = read_tabs(files, "movieReviewSnippets_GroundTruth.txt")
+        everyone = read_tabs(files, "movieReviewSnippets_anonDataRatings.txt")
+        for (number, rating, text), (same, _, _, given) in zip(sentences, everyone, strict=True):
+            given = np.array(json.loads(given))
+            assert number == same and np.isclose(given.mean(), float(rating), atol=1e-6)
+            votes = np.bincount(given + 4, minlength=9)
+            found.append((float(rating), " ".join(map(str, votes)), clean(text)))
+    return pd.DataFrame(found, columns=["rating", "votes", "text"])
+
+
+def read_tabs(files: tarfile.TarFile, name: str) -> list[list[str]]:
+    stream = io.TextIOWrapper(files.extractfile(f"hutto_ICWSM_2014/{name}"), "utf-8")
+    return list(csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def clean(text: str) -> str:
@@ -59,7 +70,7 @@ def build(folder: Path) -> None:
     )
     for name, part in parts.items():
         print(f"{name}: {len(part)}, positive {part['label'].mean():.4f}")
-        columns = part[["label", "rating", "text"]].round({"rating": 4})
+        columns = part[["label", "rating", "votes", "text"]].round({"rating": 4})
         write_csv(folder / f"{name}.csv.gz", columns)
     licence = (source / "vaderSentiment-3.3.2/LICENSE.txt").read_text(encoding="utf-8")
     (folder / "LICENCE").write_text(licence, encoding="utf-8")

@@ -76,6 +76,15 @@ def test_reviews_ratings_agree_with_labels():
         np.testing.assert_array_equal(label.y, rating.y > 0)
 
 
+def test_reviews_votes_agree_with_ratings():
+    """Each sentence has the votes of 15 to 29 people, and their mean is its rating."""
+    for votes, rating in zip(load_reviews("votes"), load_reviews("rating"), strict=True):
+        assert votes.y.dtype == np.int64 and votes.y.shape == (len(rating.y), 9)
+        people = votes.y.sum(axis=1)
+        assert people.min() >= 15 and people.max() <= 29
+        np.testing.assert_allclose(votes.y @ np.arange(-4, 5) / people, rating.y, atol=1e-4)
+
+
 def test_no_review_is_nearly_in_both_splits():
     reviews = load_reviews()
     texts = [*reviews.train.x, *reviews.test.x]
@@ -96,7 +105,7 @@ def test_reviews_beat_chance_by_their_words():
 
 
 def test_reviews_refuse_what_there_is_not():
-    with pytest.raises(ValueError, match='"label" or "rating"'):
+    with pytest.raises(ValueError, match='"label", "rating" or "votes"'):
         load_reviews("stars")
     with pytest.raises(ValueError, match="no ratings"):
         load_reviews("rating", full=True)

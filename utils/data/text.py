@@ -27,31 +27,34 @@ def load_reviews(target: str = "label", full: bool = False) -> TrainTest:
     """Sentences from film reviews and whether they are favourable.
 
     Args:
-        target: "label" for 0 (negative) and 1 (positive), or "rating" for the mean of twenty
-            people's ratings.
+        target: "label" for 0 (negative) and 1 (positive), "rating" for the mean of what 15 to 29
+            people thought, or "votes" for how many of them gave -4, -3, ... 4.
         full: fetch IMDB's 25,000 + 25,000 whole reviews instead, by `keras.datasets.imdb` (19 MB,
             kept in Keras's own cache). Labels only; words are in lower case without punctuation.
             Imports Keras, so choose its engine before.
 
     Returns:
         `train` and `test`, 8,453 + 2,113 sentences in random order: x object array `(n,)` of str;
-        y int64 `(n,)` of 0 and 1, or float32 `(n,)` from -4 to 4.
+        y int64 `(n,)` of 0 and 1, or float32 `(n,)` from -4 to 4, or int64 `(n, 9)`.
 
     Raises:
         ValueError: another target, or ratings of the full set, which has none.
         DataError: the pack is missing or damaged, or the download failed.
     """
-    if target not in ("label", "rating"):
-        raise ValueError(f'target is "label" or "rating", not {target!r}')
+    if target not in ("label", "rating", "votes"):
+        raise ValueError(f'target is "label", "rating" or "votes", not {target!r}')
     if full:
         if target != "label":
             raise ValueError('the full set has no ratings: ask for target="label"')
         return _imdb()
-    dtype = {"label": np.int64, "rating": np.float32}[target]
     parts = (read_table("reviews", f"{name}.csv.gz") for name in TrainTest._fields)
-    return TrainTest(
-        *(Samples(p["text"].to_numpy(object), p[target].to_numpy(dtype)) for p in parts)
-    )
+    return TrainTest(*(Samples(p["text"].to_numpy(object), _target(p[target])) for p in parts))
+
+
+def _target(column):
+    if column.name == "votes":
+        return np.array([line.split() for line in column]).astype(np.int64)
+    return column.to_numpy({"label": np.int64, "rating": np.float32}[column.name])
 
 
 def _imdb() -> TrainTest:
