@@ -14,22 +14,32 @@ course needs of a grader is what stands below.
 The answers live apart from the notebooks, in `lessons/solutions/lesson_01.py` and so on. For
 exercise 2 that module defines, and `tests/notebooks/test_exercises.py` tries:
 
-    def solution_2():     the reference solution; returns the right answer
-    def check_2(answer):  `assert condition, "what to think about"`; may return a word of praise
-    HINTS_2               list of str, from a nudge to nearly the answer
-    def wrong_2():        a list of plausible wrong answers, each of which `check_2` must refuse
+    def solution_2():       the reference solution; returns the right answer
+    def check_2(accuracy):  `assert condition, "what to think about"`; may return a word of praise
+    HINTS_2                 list of str, from a nudge to nearly the answer
+    def wrong_2():          a list of plausible wrong answers, each of which `check_2` must refuse
+
+`check_2` gets the answer in the type of the reference solution (`utils.answers`): a number as
+Python's, whatever the learner has it in; of a function, its results. Answers of another kind, and
+functions that lack a `return` or an argument, have been refused before. The name of its argument
+is that of the exercise: `solution("1.2")` prints `def accuracy(...)`, or `accuracy = ...`.
 """
 
+import ast
 import dis
+import html
 import importlib.util
 import inspect
+import reprlib
+import sys
+import textwrap
 import types
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from string import ascii_lowercase
 
-from utils import progress, workbook
+from utils import answers, progress, workbook
 
 __all__ = [
     "Verdict",
@@ -59,16 +69,21 @@ class Verdict:
 _states: dict[str, str] = {}  # exercise -> state of its last check
 _hints_shown: dict[str, int] = {}
 _tried: set[str] = set()
+_MISSING = object()
 
 
-def check(exercise: str, answer: object) -> None:
+def check(exercise: str, answer: object = _MISSING) -> None:
     """Check an answer and print a line: right, not yet, or what to think about. Never raises
-    for a wrong answer, so that a notebook with blanks still runs from top to bottom.
+    for a wrong answer, so that a notebook with blanks still runs from top to bottom. In Jupyter
+    and Colab, buttons for a hint and, after a try, the solution stand below it.
 
     Args:
         exercise: lesson and number, such as `"1.2"`, or `"8b.1"` in lesson 08b.
         answer: the learner's answer, a value or a function; `...` is a blank.
     """
+    exercise = str(exercise)  # 1.2 without quotes is clear enough
+    if not _find_or_say(exercise):
+        return
     verdict = grade(exercise, answer)
     if _states.get(exercise) != "right":  # solved stays solved while one plays on
         _states[exercise] = verdict.state
@@ -77,20 +92,37 @@ def check(exercise: str, answer: object) -> None:
     progress.exercise(exercise, verdict.state)
     mark = {"right": "✔ Right.", "wrong": "✘ Not right yet.", "blank": "… Not yet:"}[verdict.state]
     print(f"{mark} {verdict.message}".rstrip())
-    if verdict.state == "wrong":
+    if _has_widgets():
+        _show_buttons(exercise, verdict.state)
+    elif verdict.state == "wrong":
         print(f'  hint("{exercise}") says more.')
 
 
-def grade(exercise: str, answer: object) -> Verdict:
-    """The `Verdict` on an answer, without printing or remembering it."""
+def grade(exercise: str, answer: object = _MISSING) -> Verdict:
+    """The `Verdict` on an answer, without printing or remembering it.
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
     number, module = _find(exercise)
+    name = _name(number, module)
+    if answer is _MISSING:
+        return Verdict("blank", f'hand over your answer, too: check("{exercise}", {name}).')
     if _is_blank(answer):
         message = f"replace the three dots of exercise {exercise} and run this cell again."
         return Verdict("blank", message)
+    reference = _reference(number, module)
     try:
+        if callable(reference):
+            example = _example(number, module)
+            answer = answers.as_function(answer, reference, example, name)
+        else:
+            answer = answers.as_like(answer, reference)
         praise = getattr(module, f"check_{number}")(answer)
+    except answers.Blank:
+        return Verdict("blank", "there are still three dots to replace in your answer.")
     except AssertionError as error:
-        return Verdict("wrong", str(error))
+        return Verdict("wrong", str(error) or "An `assert` in your answer does not hold.")
     except Exception as error:  # a learner's function may raise anything
         if "ellipsis" in str(error):
             return Verdict("blank", "there are still three dots to replace in your answer.")
@@ -102,24 +134,23 @@ def hint(exercise: str) -> None:
     """Print the exercise's next hint; after the last one, say how to see the solution."""
     if not (found := _find_or_say(exercise)):
         return
-    number, module = found
-    hints = getattr(module, f"HINTS_{number}")
-    shown = min(_hints_shown.get(exercise, 0) + 1, len(hints))
-    _hints_shown[exercise] = shown
-    print(f"Hint {shown} of {len(hints)}: {hints[shown - 1]}")
-    if shown == len(hints):
+    text, is_last = _next_hint(exercise, *found)
+    print(text)
+    if is_last:
         print(f'That was the last hint. After a try, solution("{exercise}") shows one answer.')
 
 
 def solution(exercise: str) -> None:
-    """Print the reference solution, once the learner has checked an answer of their own."""
+    """Print the reference solution, to be pasted over the blank, once the learner has checked an
+    answer of their own.
+    """
+    exercise = str(exercise)
     if not (found := _find_or_say(exercise)):
         return
-    number, module = found
     if exercise not in _tried and exercise not in progress.read(workbook.current())["exercises"]:
         print("Have a try first, even a wild one: a solution read too early does not stick.")
         return
-    print(inspect.getsource(getattr(module, f"solution_{number}")).rstrip())
+    print(_printed(*found))
 
 
 def reveal(guess: object, truth: object, note: str = "") -> None:
@@ -182,13 +213,14 @@ def _find(exercise):
     lesson, _, number = str(exercise).partition(".")
     path = _module_path(lesson)
     if path is None:
-        raise ValueError(f'There is no exercise {exercise!r}: exercises are named as in "1.2".')
+        raise ValueError(
+            f'There is no exercise {reprlib.repr(exercise)}. Say it as in check("1.2", answer).'
+        )
     module = _load(path)
     if not hasattr(module, f"check_{number}"):
-        known = sorted(name[6:] for name in vars(module) if name.startswith("check_"))
         raise ValueError(
             f"There is no exercise {exercise!r} with a check: it is an open one, or the number is "
-            f"mistyped. Lesson {lesson} checks " + ", ".join(f"{lesson}.{n}" for n in known) + "."
+            f"mistyped. Lesson {lesson} checks {', '.join(numbered(lesson))}."
         )
     return number, module
 
@@ -197,7 +229,7 @@ def _module_path(lesson):
     """The path of the solutions of a lesson, or None."""
     digits = lesson.rstrip(ascii_lowercase)  # a part of a lesson has a letter behind it: 08b
     path = SOLUTIONS / f"lesson_{digits:0>2}{lesson[len(digits) :]}.py"
-    return path if lesson and path.is_file() else None
+    return path if digits.isdigit() and path.is_file() else None
 
 
 def _find_or_say(exercise):
@@ -216,6 +248,92 @@ def _load(path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def _name(number, module):
+    """What the exercise calls its answer."""
+    return next(iter(inspect.signature(getattr(module, f"check_{number}")).parameters))
+
+
+@cache
+def _reference(number, module):
+    """The right answer."""
+    return getattr(module, f"solution_{number}")()
+
+
+@cache
+def _example(number, module):
+    """What the reference function gives back when the check calls it first; None if it never does."""
+
+    class FirstCall(BaseException):  # passes by what the check may catch
+        pass
+
+    def reference(*args):
+        raise FirstCall(_reference(number, module)(*args))
+
+    try:
+        getattr(module, f"check_{number}")(reference)
+    except FirstCall as call:
+        return call.args[0]
+    return None
+
+
+def _printed(number, module):
+    """The reference solution in the words of the exercise: `name = ...` or `def name(...)`, with
+    what stands above it, comments too.
+    """
+    name = _name(number, module)
+    source = inspect.getsource(getattr(module, f"solution_{number}"))
+    end = ast.parse(source).body[0].body[-1]  # return ...
+    lines = source.splitlines()
+    above, answer = lines[1 : end.lineno - 1], lines[end.lineno - 1 :]
+    if isinstance(end.value, ast.Name):  # of the function that is defined above
+        answer = []
+    else:
+        answer[0] = answer[0].replace("return", f"{name} =", 1)
+    return textwrap.dedent("\n".join(above + answer)).strip()
+
+
+def _next_hint(exercise, number, module):
+    """The hint that comes next, and whether it is the last one."""
+    hints = getattr(module, f"HINTS_{number}")
+    shown = min(_hints_shown.get(exercise, 0) + 1, len(hints))
+    _hints_shown[exercise] = shown
+    return f"Hint {shown} of {len(hints)}: {hints[shown - 1]}", shown == len(hints)
+
+
+def _has_widgets():
+    """Whether this is a notebook's kernel that can show buttons."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return hasattr(shell, "kernel") and importlib.util.find_spec("ipywidgets") is not None
+
+
+def _show_buttons(exercise, state):
+    """One small row: a hint until the answer is right, the solution after a try. What they say
+    comes below it.
+    """
+    import ipywidgets
+    from IPython.display import display
+
+    def button(word, say):
+        made = ipywidgets.Button(description=word, layout={"width": "auto", "height": "26px"})
+
+        def clicked(_):
+            text, made.disabled = say(exercise, *_find(exercise))
+            below.value += f'<pre style="white-space: pre-wrap">{html.escape(text)}</pre>'
+            box.children = [row, below]
+
+        made.on_click(clicked)
+        return made
+
+    buttons = [button("Hint", _next_hint)] if state != "right" else []
+    if state != "blank":
+        buttons.append(button("Solution", lambda _, *found: (_printed(*found), True)))
+    row, below = ipywidgets.HBox(buttons), ipywidgets.HTML()
+    box = ipywidgets.VBox([row])
+    # Without the text that stands for a widget elsewhere: there the functions serve.
+    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+    display({"application/vnd.jupyter.widget-view+json": view}, raw=True)
 
 
 def _is_blank(answer):

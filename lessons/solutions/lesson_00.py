@@ -2,8 +2,8 @@
 
 
 def solution_1():
-    minutes_a_lesson, lessons = 75, 15
-    return minutes_a_lesson * lessons / 60
+    # 15 lessons of 75 minutes, and 60 minutes an hour
+    return 15 * 75 / 60
 
 
 def check_1(hours):
@@ -31,9 +31,7 @@ def solution_2():
 
 
 def check_2(halve):
-    assert callable(halve), "The answer is the function itself: write halve, without brackets."
     halves = halve([1, 2, 3])
-    assert halves is not None, "The function gives nothing back: what should it return?"
     assert halves != [0, 1, 1], "// throws the remainder away. Which sign keeps it?"
     assert halves == [0.5, 1.0, 1.5], f"halve([1, 2, 3]) gave {halves!r}, not [0.5, 1.0, 1.5]."
     assert halve([]) == [], "An empty list has no halves: the function should give back []."
@@ -69,9 +67,7 @@ def solution_3():
 
 
 def check_3(step):
-    assert callable(step), "The answer is the function itself: write step, without brackets."
     w = step(2.0, 0.25)
-    assert w is not None, "The function gives nothing back: what should it return?"
     assert w != 1.5, "The slope of w squared is not w. What is it?"
     assert w != 3.0, "That step climbs. Against the slope means: which sign?"
     assert w != 1.0 or step(-3.0, 0.5) == 0, "It works from 2. Does it from -3, at rate 0.5?"

@@ -12,17 +12,11 @@ def solution_1():
 
 
 def check_1(slopes):
-    assert callable(slopes), "The answer is the function itself: write slopes, no brackets."
     random = np.random.default_rng(0)
     for _ in range(3):
         x, y = random.normal(2, 1, 7), random.normal(5, 3, 7)
         w, b = random.normal(size=2)
         pair = slopes(x, y, w, b)
-        assert pair is not None, "The function gives nothing back: return the two slopes."
-        assert np.shape(pair) == (2,), (
-            f"A pair of numbers is wanted; this has the shape {np.shape(pair)}. "
-            "Is there a mean over the flights?"
-        )
 
         def loss(w, b, x=x, y=y):
             return ((w * x + b - y) ** 2).mean()
@@ -30,7 +24,7 @@ def check_1(slopes):
         nudge = 1e-5
         for_w = (loss(w + nudge, b) - loss(w - nudge, b)) / (2 * nudge)
         for_b = (loss(w, b + nudge) - loss(w, b - nudge)) / (2 * nudge)
-        pair, nudged = np.array(pair, float), np.array([for_w, for_b])
+        pair, nudged = np.array(pair), np.array([for_w, for_b])
         report = f"Nudging gives {for_w:.4f} and {for_b:.4f}, your function {pair[0]:.4f} and {pair[1]:.4f}. "
         assert not np.allclose(pair[::-1], nudged, rtol=1e-4), report + "Which one comes first?"
         assert not np.allclose(-pair, nudged, rtol=1e-4), (
@@ -70,17 +64,12 @@ def wrong_1():
 
 
 def solution_2():
-    w, rate = 5, 0.1
-    loss, slope = w**2, 2 * w
-    return loss, w - rate * slope
+    # the loss before the step, and w minus the rate times the slope, 2 * w
+    return 5**2, 5 - 0.1 * (2 * 5)
 
 
-def check_2(answer):
-    assert np.shape(answer) == (2,), "A pair of numbers: (returned, stored)."
-    try:
-        returned, stored = (float(number) for number in answer)
-    except (TypeError, ValueError):
-        raise AssertionError("Two plain numbers are wanted, such as (1, 2).") from None
+def check_2(returned_and_stored):
+    returned, stored = returned_and_stored
     assert (returned, stored) != (4, 25), "The right numbers; the other way round."
     assert not any(np.isclose(stored, 5 * 0.8**calls) for calls in (2, 3, 4)), (
         "That is w after more than one call: you called it twice, perhaps in two cells. Rerun the "
@@ -134,7 +123,6 @@ def check_3(make_step):
     import pytensor
     import pytensor.tensor as pt
 
-    assert callable(make_step), "The answer is the function itself: write make_step, no brackets."
     with pytensor.config.change_flags(mode="FAST_COMPILE", floatX="float32"):
         w = pytensor.shared(np.float32(5), name="w")
         try:
@@ -151,7 +139,6 @@ def check_3(make_step):
             raise AssertionError(
                 "The rate is an input that nothing uses: where are the `updates`?"
             ) from None
-        assert step is not None, "make_step gives nothing back: return the compiled function."
         assert callable(step), "Return something that can be called: pytensor.function makes it."
         assert hasattr(step, "maker"), (
             "Return what pytensor.function makes, compiled once, not a Python function around it."
@@ -163,7 +150,6 @@ def check_3(make_step):
                 "The compiled function could not be called with a rate. Is `rate` in the list of "
                 f"its inputs? ({str(error).splitlines()[0][:90]})"
             ) from None
-        assert not isinstance(returned, list), "Return the loss itself, not a list: no brackets."
         assert returned is not None, "The step should also return the loss."
         stored = float(w.get_value())
         assert stored != 5, "The weight has not changed. Does the function have `updates`?"
@@ -263,12 +249,11 @@ def wrong_3():
 
 
 def solution_4():
-    predictions, targets = np.zeros((4, 1)), np.zeros(4)
-    return (predictions - targets).size
+    # shape (4, 1) minus shape (4,): a table of each prediction with each target
+    return (np.zeros((4, 1)) - np.zeros(4)).size
 
 
 def check_4(n_errors):
-    assert isinstance(n_errors, (int, float, np.number)), "A number, please."
     assert n_errors != 4, (
         "Four is what there should be. What is the shape of predictions - targets? Try it."
     )
@@ -292,8 +277,8 @@ def solution_5():
     return -np.log(0.1)
 
 
-def check_5(loss):
-    assert isinstance(loss, (int, float, np.number)), "A number, or what np.log gives."
+def check_5(loss_of_ignorance):
+    loss = loss_of_ignorance
     assert not np.isclose(loss, np.log(0.1)), "Minus the logarithm: a loss is not negative."
     assert not np.isclose(loss, 1), "The natural logarithm, np.log, not the one to base ten."
     assert not np.isclose(loss, np.log2(10)), "The natural logarithm, np.log, not that to base two."

@@ -18,16 +18,13 @@ def solution_1():
 def check_1(new_centres):
     import tensorflow as tf
 
-    assert callable(new_centres), "The answer is the function itself: no brackets behind it."
     points = tf.constant([[1.0, 2.0], [3.0, 4.0], [-8.0, 0.0], [5.0, 6.0]])
     nearest = tf.constant([1, 1, 3, 1], tf.int64)
     centres = tf.constant([[9.0, 9.0], [7.0, 7.0], [-2.0, 5.0], [6.0, 6.0]])
     moved = new_centres(points, nearest, centres)
-    assert moved is not None, "The function gives nothing back: return the centres."
-    assert np.shape(moved) == (4, 2), (
-        f"Four centres in the plane should come out, shape (4, 2), not {np.shape(moved)}."
+    assert moved.shape == (4, 2), (
+        f"Four centres in the plane should come out, shape (4, 2), not {moved.shape}."
     )
-    moved = np.array(moved, "float64")
     assert np.isfinite(moved).all(), "There is a nan: the mean of no points."
     assert not np.allclose(moved[1], [9, 12]), "The sum of the points is not their mean."
     assert np.allclose(moved[1], [3, 4]) and np.allclose(moved[3], [-8, 0]), (
@@ -41,7 +38,7 @@ def check_1(new_centres):
         f"{moved[0].tolist()} and {moved[2].tolist()}."
     )
     around = tf.constant([[1.0, 1.0], [-1.0, -1.0]])
-    moved = np.array(new_centres(around, tf.constant([0, 0], tf.int64), centres[:1]))
+    moved = new_centres(around, tf.constant([0, 0], tf.int64), centres[:1])
     assert np.allclose(moved, 0), (
         "A mean may well be 0: two points around the origin should bring their centre there. Count "
         "the points of each centre instead."
@@ -106,27 +103,25 @@ def solution_2():
 def check_2(nearest_centre):
     import tensorflow as tf
 
-    assert callable(nearest_centre), "The answer is the function itself: no brackets behind it."
     random = np.random.default_rng(0)
     points = tf.constant(random.normal(1, 3, (50, 4)), tf.float32)
     centres = tf.constant(random.normal(1, 3, (6, 4)), tf.float32)
     answer = nearest_centre(points, centres)
-    assert answer is not None, "The function gives nothing back: return the numbers."
-    assert np.shape(answer) == (50,), (
-        f"One number for each of the 50 points is wanted; this has the shape {np.shape(answer)}."
-        + (" Along which axis is the least one sought?" if np.shape(answer) == (6,) else "")
+    assert answer.shape == (50,), (
+        f"One number for each of the 50 points is wanted; this has the shape {answer.shape}."
+        + (" Along which axis is the least one sought?" if answer.shape == (6,) else "")
     )
     squares = ((points.numpy()[:, None] - centres.numpy()) ** 2).sum(-1)
-    answer = np.array(answer)
     assert not np.array_equal(answer, squares.argmax(1)), "That is the farthest one. The sign?"
     right = (answer == squares.argmin(1)).mean()
     assert right == 1, (
         f"{right:.0%} of the points get the right centre. Which terms of (x - c)² differ from "
         "centre to centre?"
     )
+    as_written = nearest_centre.__wrapped__  # a graph has no values, which our wrapper reads
     try:
-        graph = tf.function(nearest_centre).get_concrete_function(points, centres).graph
-    except NotImplementedError as error:
+        graph = tf.function(as_written).get_concrete_function(points, centres).graph
+    except (AttributeError, NotImplementedError) as error:
         raise AssertionError(f"Inside a graph there is no NumPy: {error}") from None
     for operation in graph.get_operations():
         for tensor in operation.outputs:
@@ -167,11 +162,11 @@ def wrong_2():
 
 
 def solution_3():
+    # points × points × coordinates × bytes
     return 20_000 * 20_000 * 2 * 4 / 1e9
 
 
 def check_3(gigabytes):
-    assert isinstance(gigabytes, (int, float, np.number)), "A number, please."
     assert not np.isclose(gigabytes, 1.6), "Each point has two coordinates."
     assert not np.isclose(gigabytes, 6.4), "float32: four bytes a number, not eight."
     assert not np.isclose(gigabytes, 0.8), "That is how many billion numbers. In bytes?"
@@ -200,23 +195,11 @@ def wrong_3():
 
 
 def solution_4():
-    import tensorflow as tf
-
-    traces = []
-
-    @tf.function
-    def double(x):
-        traces.append(x)
-        return 2 * x
-
-    double(1), double(2), double(2), double(3.0)
-    double(tf.constant(4.0)), double(tf.constant(5.0)), double(tf.constant([6.0]))
-    double(np.float32(7))
-    return len(traces)
+    # 1, 2 and 3.0; every scalar tensor of float32, np.float32(7) too; the tensor of shape (1,)
+    return 3 + 1 + 1
 
 
 def check_4(n_traces):
-    assert isinstance(n_traces, (int, float, np.number)), "A number, please."
     assert n_traces != 8, "Not every call: double(2) comes twice. What else shares a graph?"
     assert n_traces != 1, "Python numbers become constants of the graph."
     assert n_traces != 7, "The second tensor has the type and the shape of the first."

@@ -52,6 +52,26 @@ def test_a_slider_that_moves_nothing_is_noticed(page, course):
         lab.slider_moves_its_figure(page, seconds=5)
 
 
+def test_buttons_below_an_exercise_give_hints_and_the_solution(page, course):
+    address, folder = course
+    imports = "from utils.exercises import check"
+    checks = [f'hours = {answer}\ncheck("0.1", hours)' for answer in ("...", "3", "18.75")]
+    write_notebook(folder / "exercise.ipynb", imports, *checks)
+    lab.open_notebook(page, address, "exercise.ipynb")
+    assert lab.run_all(page, seconds=60)
+    page.get_by_role("button", name="Solution").nth(1).wait_for()
+    blank, wrong, right = page.locator(".jp-CodeCell .jp-Cell-outputWrapper:has(button)").all()
+    button = lambda output, word: output.get_by_role("button", name=word)
+    assert [button(blank, "Solution").count(), button(right, "Hint").count()] == [0, 0]
+    assert blank.bounding_box()["height"] < 70, "one line of text and one small row"
+
+    button(wrong, "Hint").click()
+    wrong.get_by_text("Hint 1 of 2: How many minutes").wait_for()
+    button(wrong, "Solution").click()
+    wrong.get_by_text("hours = 15 * 75 / 60").wait_for()
+    assert lab.photograph(page, PICTURES, "exercise")
+
+
 def test_a_failing_cell_is_noticed(page, course):
     address, folder = course
     write_notebook(folder / "failing.ipynb", "1 / 0", "print('after')")

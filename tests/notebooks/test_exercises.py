@@ -1,8 +1,15 @@
-"""Every exercise: the reference solution passes, blanks and wrong answers do not, hints hint."""
+"""Every exercise: the right answer passes in every form, blanks, wrong answers and other kinds do
+not, hints hint, and the printed solution is an answer that can be pasted.
+"""
 
+import ast
+import builtins
+import inspect
 import re
+import types
 
 import nbformat
+import numpy as np
 import pytest
 
 from tools.hygiene import kernel
@@ -33,10 +40,243 @@ def _part(module, kind, exercise):
     return getattr(module, f"{kind}_{exercise.partition('.')[2]}")
 
 
+def _reference(exercise):
+    """The right answer, computed once; and for a function, what it gives back in the check."""
+    number, module = exercises._find(exercise)
+    answer = exercises._reference(number, module)
+    return answer, exercises._example(number, module) if callable(answer) else answer
+
+
 @pytest.mark.parametrize(("exercise", "module"), EXERCISES)
 def test_reference_solution_is_right(exercise, module):
-    verdict = exercises.grade(exercise, _part(module, "solution", exercise)())
+    verdict = exercises.grade(exercise, _reference(exercise)[0])
     assert verdict.state == "right", verdict.message
+
+
+def _each(form):
+    """The same form of a single value, or of each in a tuple or list."""
+
+    def formed(value):
+        several = isinstance(value, (tuple, list))
+        return type(value)(map(form, value)) if several else form(value)
+
+    return formed
+
+
+def _floats(dtype):
+    """Numbers as such floats; TypeError of what is no number, such as text, or a mask."""
+
+    def formed(value):
+        if np.array(value).dtype.kind not in "if":
+            raise TypeError("no number of 64 bits")
+        return np.array(value).astype(dtype).tolist()
+
+    return formed
+
+
+def _single(kind):
+    """A single value in brackets."""
+
+    def formed(value):
+        if np.ndim(value):
+            raise TypeError("more than one value")
+        return kind([value])
+
+    return formed
+
+
+def _tensorflow(value):
+    import tensorflow as tf
+
+    return tf.constant(value)
+
+
+def _tensorflow_variable(value):
+    import tensorflow as tf
+
+    return tf.Variable(value)
+
+
+def _keras(value):
+    import keras
+
+    return keras.ops.convert_to_tensor(value)
+
+
+def _keras_variable(value):
+    import keras
+
+    return keras.Variable(np.array(value), dtype=np.array(value).dtype.name)
+
+
+def _theano_shared(value):
+    import pytensor
+
+    return pytensor.shared(np.array(value))
+
+
+def _theano_expression(value):
+    import pytensor.tensor as pt
+
+    return pt.as_tensor(np.array(value)) * 1
+
+
+def _jax(value):
+    import jax
+
+    return jax.numpy.asarray(value)
+
+
+FORMS = {
+    "Python": lambda value: np.array(value).tolist(),
+    "list": lambda value: list(np.array(value)),
+    "tuple": lambda value: tuple(np.array(value)),
+    "float": _floats("float64"),
+    "float32": _each(lambda value: np.float32(_floats("float32")(value))),
+    "NumPy array": np.array,
+    "NumPy scalar": _each(lambda value: np.array(value)[()]),
+    "one-element list": _each(_single(list)),
+    "one-element array": _each(_single(np.array)),
+    "TensorFlow tensor": _tensorflow,
+    "TensorFlow scalar": _each(_tensorflow),
+    "TensorFlow variable": _tensorflow_variable,
+    "Keras tensor": _keras,
+    "Keras variable": _keras_variable,
+    "Theano shared": _theano_shared,
+    "Theano expression": _theano_expression,
+    "JAX array": _jax,
+}
+
+
+def _formed(form, value):
+    """The value in a form; None if it cannot be given in it, which the form or its library says:
+    text is no JAX array, 3**60 no TensorFlow tensor, one number no list, a function none of all.
+    """
+    if callable(value) or value is None:
+        return None
+    try:
+        np.array(value)  # a symbol in a graph has no value to give in another form
+        return form(value)
+    except Exception:  # each library raises an error of its own
+        return None
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("exercise", "module"), EXERCISES)
+def test_the_right_answer_is_right_in_every_form(exercise, module, form):
+    answer, value = _reference(exercise)
+    formed = _formed(FORMS[form], value)
+    if formed is None:
+        pytest.skip("this answer cannot be given in this form")
+    if callable(answer):
+        reference = answer
+
+        def formed(*args):
+            result = reference(*args)
+            changed = _formed(FORMS[form], result)
+            return result if changed is None else changed
+
+    verdict = exercises.grade(exercise, formed)
+    assert verdict.state == "right", verdict.message
+
+
+def _function(arguments, result="print()"):
+    """A function of these arguments that gives this back; or nothing, after some work."""
+    return eval(f"lambda {', '.join(arguments)}: {result}")
+
+
+def _other_kinds(exercise, module):
+    """Answers of another kind than is asked for, as pairs: (answer, words of the fitting sentence)."""
+    answer, example = _reference(exercise)
+    name = next(iter(inspect.signature(_part(module, "check", exercise)).parameters))
+    if not callable(answer):
+        yield None, "That is None"
+        yield lambda: answer, "That is a function"
+        yield exercises, "of the type module"
+        if isinstance(answer, str):
+            yield 3, "text in quotes is asked for"
+        else:
+            yield str(answer), "That is text: leave the quotes away."
+            yield str(answer).strip("()"), "That is text: leave the quotes away."
+            yield "many", "That is text, and"
+        return
+    itself = f"The answer is the function itself: write {name}, without brackets behind it."
+    for result in [example, None, 3]:
+        if not callable(result):
+            yield result, itself
+    yield name, "That is text: leave the quotes away."
+    arguments = list(inspect.signature(answer).parameters)
+    yield _function(arguments), f"{name} gives nothing back: write `return`"
+    one_more = [*arguments, "one_more"]
+    for wrong in [arguments[:-1], one_more]:
+        yield _function(wrong), f"The exercise calls it as {name}({arguments[0]}"
+    if not callable(example):
+        yield _function(arguments, "'many'"), f"What {name} gives back is text"
+        yield _function(arguments, "print"), f"What {name} gives back is a function"
+
+
+@pytest.mark.parametrize(("exercise", "module"), EXERCISES)
+def test_another_kind_of_answer_gets_a_sentence_that_fits(exercise, module):
+    for answer, words in _other_kinds(exercise, module):
+        verdict = exercises.grade(exercise, answer)
+        assert verdict.state == "wrong", answer
+        assert words in verdict.message, answer
+        assert "could not be used" not in verdict.message, answer
+
+
+@pytest.mark.parametrize(("exercise", "module"), EXERCISES)
+def test_a_check_without_an_answer_says_what_to_hand_over(exercise, module):
+    verdict = exercises.grade(exercise)
+    assert verdict.state == "blank"
+    assert f'check("{exercise}", ' in verdict.message
+
+
+def _bound(code):
+    """Names that code gives a value to, outside of functions."""
+    found, todo = set(), [ast.parse(code)]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        todo += ast.iter_child_nodes(node)
+    return found
+
+
+@pytest.mark.parametrize(("exercise", "module"), EXERCISES)
+def test_the_printed_solution_can_be_pasted(exercise, module):
+    """In a fresh namespace, with what the notebook has by then, it binds the answer and no other name."""
+    number, _ = exercises._find(exercise)
+    (path,) = [path for path in FULL_LESSONS if _number(path.name) == exercise.partition(".")[0]]
+    before, cell, name = _asked(path)[exercise]
+    printed = exercises._printed(number, module)
+    loaded = {node.id for node in ast.walk(ast.parse(printed)) if isinstance(node, ast.Name)}
+    given = {word for word in loaded if hasattr(module, word) and not hasattr(builtins, word)}
+    assert given <= _bound(before), "the notebook does not have these by then"
+
+    namespace = {word: getattr(module, word) for word in given}
+    exec(printed, namespace)
+    assert exercises.grade(exercise, namespace[name]).state == "right"
+    made = {
+        word
+        for word, value in namespace.items()
+        if word not in given and word != "__builtins__" and not isinstance(value, types.ModuleType)
+    }
+    assert made == {name}, "pasted, it would change other names of the notebook"
+
+
+def test_the_traces_of_exercise_8b_4_are_counted_by_tensorflow():
+    import tensorflow as tf
+
+    double = tf.function(lambda x: 2 * x)
+    double(1), double(2), double(2), double(3.0)
+    double(tf.constant(4.0)), double(tf.constant(5.0)), double(tf.constant([6.0]))
+    double(np.float32(7))
+    assert double.experimental_get_tracing_count() == _reference("8b.4")[0]
 
 
 @pytest.mark.parametrize(("exercise", "module"), EXERCISES)
@@ -65,15 +305,38 @@ def test_hints_lead_there_in_steps(exercise, module):
 FULL_LESSONS = [path for path in lessons() if kernel(nbformat.read(path, 4)) == "python3"]
 
 
+def _code(path):
+    """The sources of a lesson's code cells."""
+    cells = nbformat.read(path, as_version=4).cells
+    return [cell.source for cell in cells if cell.cell_type == "code"]
+
+
+def _asked(path):
+    """The exercises that a lesson checks: number -> (code above the cell, the cell, its answer)."""
+    found, above = {}, []
+    for source in _code(path):
+        for exercise, name in re.findall(
+            r'^check\("([\w.]+)", (\w+)\)', source, flags=re.MULTILINE
+        ):
+            # IPython's own lines, such as %time, are no Python.
+            plain = re.sub(r"^(\s*)[%!].*$", r"\1pass", "\n".join(above), flags=re.MULTILINE)
+            found[exercise] = plain, source, name
+        above.append(source)
+    return found
+
+
 @pytest.mark.parametrize("path", FULL_LESSONS, ids=lambda path: path.name)
 def test_lesson_and_solutions_name_the_same_exercises(path):
     """Each check in the notebook has a solution and the other way round, and at least three."""
     lesson = _number(path.name)
-    notebook = nbformat.read(path, as_version=4)
-    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    asked = set(re.findall(r'^check\("([\w.]+)"', code, flags=re.MULTILINE))
+    code = "\n".join(_code(path))
+    asked = _asked(path)
     kept = {exercise for exercise, _ in _exercises() if exercise.startswith(f"{lesson}.")}
-    assert asked == kept
+    assert set(asked) == set(re.findall(r'^check\("([\w.]+)"', code, flags=re.MULTILINE)) == kept
+    for exercise, (_, cell, name) in asked.items():
+        number, module = exercises._find(exercise)
+        assert exercises._name(number, module) == name, "check_N calls it as the notebook does"
+        assert name in _bound(cell), "the exercise's cell makes the answer"
     assert len(asked) >= (3 if lesson != "0" else 1)
     assert not re.search(r'^(solution|hint)\("', code, flags=re.MULTILINE), "learners call these"
 

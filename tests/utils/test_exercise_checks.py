@@ -1,12 +1,21 @@
-"""utils.exercises, on a small lesson of its own: blanks, hints, solutions, guesses."""
+"""utils.exercises, on a small lesson of its own: blanks, kinds of answers, hints, solutions, guesses."""
 
+import importlib.util
+import sys
+from decimal import Decimal
+from fractions import Fraction
+
+import ipywidgets
+import numpy as np
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
-from utils import exercises
+from utils import answers, exercises
 
 MODULE = """
 def solution_1():
-    return 5
+    # the fingers of a hand
+    return 2 + 3  # and the thumb
 
 def check_1(n):
     assert n != 4, "Did you count the last one?"
@@ -32,7 +41,7 @@ HINTS_2 = ["think", "think more"]
 def small_lesson(tmp_path, monkeypatch):
     (tmp_path / "lesson_42.py").write_text(MODULE)
     for name in ["03", "03b"]:
-        own = f'def check_1(answer):\n    assert answer == "{name}"\n'
+        own = f'def solution_1():\n    return "{name}"\n\ndef check_1(text):\n    assert text == "{name}"\n'
         (tmp_path / f"lesson_{name}.py").write_text(own)
     monkeypatch.setattr(exercises, "SOLUTIONS", tmp_path)
     exercises.forget()
@@ -51,13 +60,28 @@ def returns_dots(x):
     return ...
 
 
+def hands_on_dots(x):
+    return [x, ...]
+
+
 def half_done(x):
     factor = ...
     return factor * x
 
 
 @pytest.mark.parametrize(
-    "answer", [..., full_stop, passes, returns_dots, half_done, [1, ...], (..., 2), {"a": ...}]
+    "answer",
+    [
+        ...,
+        full_stop,
+        passes,
+        returns_dots,
+        hands_on_dots,
+        half_done,
+        [1, ...],
+        (..., 2),
+        {"a": ...},
+    ],
 )
 def test_blank(answer, capsys):
     number = "42.2" if callable(answer) else "42.1"
@@ -90,7 +114,15 @@ def test_wrong_answer_gets_a_thought_and_not_the_solution(capsys):
 
 def test_function_that_fails_is_reported_not_raised(capsys):
     exercises.check("42.2", lambda x: x["a"])
-    assert "could not be used: TypeError" in capsys.readouterr().out
+    assert "could not be used: TypeError: 'int' object is not" in capsys.readouterr().out
+
+
+def test_function_with_an_assert_of_its_own_is_reported():
+    def double(x):
+        assert x < 3
+        return 2 * x
+
+    assert exercises.grade("42.2", double).message == "An `assert` in your answer does not hold."
 
 
 def test_function_that_returns_none_after_work_is_wrong_not_blank(capsys):
@@ -98,7 +130,7 @@ def test_function_that_returns_none_after_work_is_wrong_not_blank(capsys):
         print(2 * x)
 
     exercises.check("42.2", prints)
-    assert "✘ Not right yet." in capsys.readouterr().out
+    assert "✘ Not right yet. double gives nothing back: write `return`" in capsys.readouterr().out
 
 
 def test_hints_come_one_by_one(capsys):
@@ -119,7 +151,14 @@ def test_solution_after_a_try(capsys):
     assert "return 2 * x" not in capsys.readouterr().out
     exercises.check("42.2", lambda x: x)
     exercises.solution("42.2")
-    assert "return 2 * x" in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith("says more.\ndef double(x):\n    return 2 * x\n")
+
+
+def test_the_solution_has_the_name_of_the_exercise_and_keeps_comments(capsys):
+    exercises.check("42.1", 1)
+    capsys.readouterr()
+    exercises.solution("42.1")
+    assert capsys.readouterr().out == "# the fingers of a hand\nn = 2 + 3  # and the thumb\n"
 
 
 def test_the_tally_counts_what_the_lesson_has_and_names_what_is_open():
@@ -143,10 +182,203 @@ def test_exercises_of_a_lesson(lesson, known):
     assert exercises.numbered(lesson) == known
 
 
-@pytest.mark.parametrize("name", ["42.9", "43.1", "nonsense", ""])
-def test_unknown_exercise(name):
+@pytest.mark.parametrize(
+    "name", ["42.9", "43.1", "nonsense", "", 43.1, None, lambda x: 2 * x, np.arange(1000)]
+)
+def test_unknown_exercise_is_told_not_raised(name, capsys):
+    exercises.check(name, 5)
+    printed = capsys.readouterr().out
+    assert printed.startswith("There is no exercise") and len(printed) < 150
+    assert exercises.lesson() is None
     with pytest.raises(ValueError, match="There is no exercise"):
-        exercises.check(name, 1)
+        exercises.grade(name, 5)
+
+
+def test_the_number_of_an_exercise_without_quotes(capsys):
+    exercises.check(42.1, 5)
+    assert capsys.readouterr().out == "✔ Right. All five.\n"
+    exercises.solution(42.1)
+    assert "n = 2 + 3" in capsys.readouterr().out
+    assert "1 right of the 2" in exercises.tally()
+
+
+def test_a_check_without_an_answer(capsys):
+    exercises.check("42.1")
+    assert capsys.readouterr().out == ('… Not yet: hand over your answer, too: check("42.1", n).\n')
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (lambda: 6, "calls it as double(x), and yours is double(): too many positional arguments."),
+        (lambda x, y: 6, "and yours is double(x, y): missing a required argument: 'y'."),
+        (np.square, "3 should give 6."),
+        (lambda x: "6", "What double gives back is text: leave the quotes away."),
+        (lambda x: [6, 6], "What double gives back is a list of length 2, and one number is"),
+        (6, "The answer is the function itself: write double, without brackets behind it."),
+        ("double", "That is text: leave the quotes away."),
+    ],
+)
+def test_functions_that_cannot_be_judged(function, told):
+    verdict = exercises.grade("42.2", function)
+    assert verdict.state == "wrong" and told in verdict.message
+
+
+class Symbol:
+    def __array__(self, dtype=None, copy=None):
+        raise NotImplementedError("a symbol of some engine")
+
+
+MASK = np.array([True, False])
+PAIR = (25, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "same"),
+    [
+        (Fraction(5, 2), 2.5, 2.5),
+        (Decimal("2.5"), 2.5, 2.5),
+        (3**60, 1, 3**60),
+        (5.0, 5, 5.0),
+        ([[np.array([5])]], 5, 5),
+        (np.bool_(True), False, True),
+        (np.str_("a"), "b", "a"),
+        (np.array("a"), "b", "a"),
+        (["a"], "b", "a"),
+        (range(2), PAIR, (0, 1)),
+        (np.array([[25], [4]]), PAIR, (25, 4)),
+        ((1, 2, 3), [0.5], [1, 2, 3]),
+        (np.array([]), [0.5], []),
+        ([1, "a"], [], [1, "a"]),
+        ({"b": np.float32(1), "a": [2], "c": 3}, {"a": 1, "b": 1}, {"a": 2, "b": 1}),
+    ],
+)
+def test_the_same_in_the_type_of_the_reference(answer, reference, same):
+    found = answers.as_like(answer, reference)
+    assert found == same
+    assert type(found) is type(same) or isinstance(same, int)
+
+
+def test_an_array_of_a_list():
+    assert answers.as_like([True, np.bool_(False)], MASK).dtype == bool
+    assert answers.as_like(5, MASK).shape == ()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "told"),
+    [
+        ("5", 5, "That is text: leave the quotes away."),
+        ("five", 5, "That is text, and one number is asked for."),
+        (True, 5, "That is True, and one number is asked for."),
+        (1j, 5, "That is 1j, and one number"),
+        ([1, 2], 5, "That is a list of length 2, and one number"),
+        ([[1, 2], [3]], 5, "That is a list of length 2"),
+        (np.zeros((2, 3)), 5, "That is an array of shape (2, 3), and one number"),
+        ({5}, 5, "That is of the type set"),
+        (None, 5, "That is None, and one number is asked for. Does a `return` lack"),
+        (len, 5, "That is a function, and one number is asked for: call it"),
+        (int, 5, "That is a function"),
+        (Symbol(), 5, "That is a symbol of a graph, which has no value yet"),
+        (5, "a", "That is 5, and text in quotes is asked for."),
+        (1, True, "That is 1, and True or False is asked for."),
+        ("True", True, "leave the quotes away"),
+        (25, PAIR, "That is 25, and a tuple such as (1, 2) is asked for."),
+        ("25, 4", PAIR, "leave the quotes away"),
+        ((25, "4"), PAIR, "Value 2 of your answer is text: leave the quotes away."),
+        ((25, 4, 1), PAIR, "That has the length 3, and 2 values are asked for."),
+        (((25, 1), 4), PAIR, "Value 1 of your answer is a list of length 2"),
+        ({25, 4}, PAIR, "That is of the type set, and a tuple"),
+        ((x for x in PAIR), [1], "That is of the type generator, and a list"),
+        (None, MASK, "That is None, and an array"),
+        ([[True], [True, False]], MASK, "That has rows of different lengths."),
+        (["True", "False"], MASK, "That holds text: leave the quotes away."),
+        ([True, None], MASK, "That holds something else than numbers."),
+        ([1], {"a": 1}, "That is a list of length 1, and a dict"),
+        ({"b": 1}, {"a": 1}, "That lacks the key 'a'."),
+        ({"a": "1"}, {"a": 1}, "'a' of your answer is text: leave the quotes away."),
+    ],
+)
+def test_another_kind_is_refused_with_a_sentence(answer, reference, told):
+    with pytest.raises(AssertionError) as refused:
+        answers.as_like(answer, reference)
+    assert told in str(refused.value)
+
+
+@pytest.fixture
+def shell(monkeypatch):
+    """A shell as that of a notebook's kernel; `shell.shown` has what it displays."""
+    shell = InteractiveShell.instance()
+    shell.kernel = None
+    shell.shown = []
+    publish = lambda data, *args, **kwargs: shell.shown.append(data)
+    monkeypatch.setattr(shell.display_pub, "publish", publish)
+    monkeypatch.setattr(InteractiveShell, "initialized", classmethod(lambda cls: True))
+    yield shell
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def boxes(monkeypatch):
+    """The rows of buttons that were made, each with what came below it."""
+    made = []
+
+    class Box(ipywidgets.VBox):
+        def __init__(self, children):
+            super().__init__(children)
+            made.append(self)
+
+    monkeypatch.setattr(ipywidgets, "VBox", Box)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"), [(..., ["Hint"]), (4, ["Hint", "Solution"]), (5, ["Solution"])]
+)
+def test_buttons_stand_below_in_one_row(shell, boxes, answer, words, capsys):
+    exercises.check("42.1", answer)
+    (box,) = boxes
+    (row,) = box.children
+    assert [button.description for button in row.children] == words
+    # Nothing but a widget's view: where no widget lives nothing is seen, and a saved lesson has none.
+    assert [list(data) for data in shell.shown] == [["application/vnd.jupyter.widget-view+json"]]
+    assert shell.shown[0]["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_buttons_say_what_the_functions_say(shell, boxes, capsys):
+    exercises.check("42.2", lambda x: x)
+    (box,) = boxes
+    ask, show = box.children[0].children
+    capsys.readouterr()
+    ask.click()
+    _, below = box.children
+    assert "Hint 1 of 2: think</pre>" in below.value and not ask.disabled
+    ask.click()
+    assert "Hint 2 of 2: think more</pre>" in below.value and ask.disabled
+    show.click()
+    assert "def double(x):\n    return 2 * x</pre>" in below.value and show.disabled
+    assert capsys.readouterr().out == ""
+
+
+def test_what_the_buttons_show_is_text_not_html(shell, boxes, monkeypatch):
+    monkeypatch.setattr(exercises, "_printed", lambda *found: "n = 1 < 2 & x")
+    exercises.check("42.1", 5)
+    boxes[0].children[0].children[0].click()
+    assert "n = 1 &lt; 2 &amp; x" in boxes[0].children[1].value
+
+
+def test_no_buttons_without_a_kernel_or_ipywidgets(shell, boxes, monkeypatch, capsys):
+    find = importlib.util.find_spec
+    hidden = lambda name: None if name == "ipywidgets" else find(name)
+    with monkeypatch.context() as patch:
+        patch.setattr(importlib.util, "find_spec", hidden)
+        exercises.check("42.1", 4)
+    del shell.kernel  # as in IPython in a terminal
+    exercises.check("42.1", 4)
+    monkeypatch.delitem(sys.modules, "IPython")  # plain Python
+    exercises.check("42.1", 4)
+    assert capsys.readouterr().out.count('hint("42.1") says more.') == 3
+    assert (boxes, shell.shown) == ([], [])
 
 
 def test_hint_and_solution_of_an_open_exercise_say_that_there_is_none(capsys):
