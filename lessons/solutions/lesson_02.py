@@ -150,7 +150,8 @@ def check_3(make_step):
                 "The compiled function could not be called with a rate. Is `rate` in the list of "
                 f"its inputs? ({str(error).splitlines()[0][:90]})"
             ) from None
-        assert returned is not None, "The step should also return the loss."
+        one = returned is not None and np.size(returned) == 1  # or a list of one
+        assert one, "The step should also return the loss, and nothing else."
         stored = float(w.get_value())
         assert stored != 5, "The weight has not changed. Does the function have `updates`?"
         assert not np.isclose(stored, 6), "The loss has grown: step against the slope."
@@ -229,6 +230,11 @@ def wrong_3():
         slope = pytensor.grad(loss, weight)
         return pytensor.function([rate], slope, updates=[(weight, weight - rate * slope)])
 
+    def no_outputs(loss, weight):
+        rate = pt.scalar("rate")
+        new = weight - rate * pytensor.grad(loss, weight)
+        return pytensor.function([rate], updates=[(weight, new)])
+
     def not_compiled(loss, weight):
         return weight - pt.scalar("rate") * pytensor.grad(loss, weight)
 
@@ -243,6 +249,7 @@ def wrong_3():
         compiled_at_each_call,
         only_squares,
         the_slope,
+        no_outputs,
         not_compiled,
         0.1,
     ]
