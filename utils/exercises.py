@@ -75,7 +75,7 @@ _MISSING = object()
 def check(exercise: str, answer: object = _MISSING) -> None:
     """Check an answer and print a line: right, not yet, or what to think about. Never raises
     for a wrong answer, so that a notebook with blanks still runs from top to bottom. In Jupyter
-    and Colab, buttons for a hint and, after a try, the solution stand below it.
+    and Colab, until it is right, buttons for a hint and, after a try, the solution stand below it.
 
     Args:
         exercise: lesson and number, such as `"1.2"`, or `"8b.1"` in lesson 08b.
@@ -92,8 +92,8 @@ def check(exercise: str, answer: object = _MISSING) -> None:
     progress.exercise(exercise, verdict.state)
     mark = {"right": "✔ Right.", "wrong": "✘ Not right yet.", "blank": "… Not yet:"}[verdict.state]
     print(f"{mark} {verdict.message}".rstrip())
-    if _has_widgets():
-        _show_buttons(exercise, verdict.state)
+    if verdict.state != "right" and _has_widgets():
+        _show_buttons(exercise, tried=verdict.state == "wrong")
     elif verdict.state == "wrong":
         print(f'  hint("{exercise}") says more.')
 
@@ -308,9 +308,9 @@ def _has_widgets():
     return hasattr(shell, "kernel") and importlib.util.find_spec("ipywidgets") is not None
 
 
-def _show_buttons(exercise, state):
-    """One small row: a hint until the answer is right, the solution after a try. What they say
-    comes below it.
+def _show_buttons(exercise, tried):
+    """One small row: a hint, and after a try the solution. What they say comes below it. Below a
+    right answer there is none: a page that is opened again would show that its widget is gone.
     """
     import ipywidgets
     from IPython.display import display
@@ -326,8 +326,8 @@ def _show_buttons(exercise, state):
         made.on_click(clicked)
         return made
 
-    buttons = [button("Hint", _next_hint)] if state != "right" else []
-    if state != "blank":
+    buttons = [button("Hint", _next_hint)]
+    if tried:
         buttons.append(button("Solution", lambda _, *found: (_printed(*found), True)))
     row, below = ipywidgets.HBox(buttons), ipywidgets.HTML()
     box = ipywidgets.VBox([row])

@@ -331,9 +331,7 @@ def boxes(monkeypatch):
     return made
 
 
-@pytest.mark.parametrize(
-    ("answer", "words"), [(..., ["Hint"]), (4, ["Hint", "Solution"]), (5, ["Solution"])]
-)
+@pytest.mark.parametrize(("answer", "words"), [(..., ["Hint"]), (4, ["Hint", "Solution"])])
 def test_buttons_stand_below_in_one_row(shell, boxes, answer, words, capsys):
     exercises.check("42.1", answer)
     (box,) = boxes
@@ -343,6 +341,12 @@ def test_buttons_stand_below_in_one_row(shell, boxes, answer, words, capsys):
     assert [list(data) for data in shell.shown] == [["application/vnd.jupyter.widget-view+json"]]
     assert shell.shown[0]["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
     assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_no_buttons_below_a_right_answer(shell, boxes, capsys):
+    exercises.check("42.1", 5)
+    assert capsys.readouterr().out == "✔ Right. All five.\n"
+    assert (boxes, shell.shown) == ([], [])
 
 
 def test_buttons_say_what_the_functions_say(shell, boxes, capsys):
@@ -362,8 +366,8 @@ def test_buttons_say_what_the_functions_say(shell, boxes, capsys):
 
 def test_what_the_buttons_show_is_text_not_html(shell, boxes, monkeypatch):
     monkeypatch.setattr(exercises, "_printed", lambda *found: "n = 1 < 2 & x")
-    exercises.check("42.1", 5)
-    boxes[0].children[0].children[0].click()
+    exercises.check("42.1", 4)
+    boxes[0].children[0].children[1].click()
     assert "n = 1 &lt; 2 &amp; x" in boxes[0].children[1].value
 
 
