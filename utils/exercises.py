@@ -320,7 +320,9 @@ def _show_buttons(exercise, tried):
 
         def clicked(_):
             text, made.disabled = say(exercise, *_find(exercise))
-            below.value += f'<pre style="white-space: pre-wrap">{html.escape(text)}</pre>'
+            below.value += (
+                f'<pre style="white-space: pre-wrap; margin: 0 0 8px">{html.escape(text)}</pre>'
+            )
             box.children = [row, below]
 
         made.on_click(clicked)
