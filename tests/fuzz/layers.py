@@ -665,7 +665,8 @@ _add("RandomCrop", lambda d: {"height": d.size(6), "width": d.size(6)}, 4, weigh
 _add("AutoContrast Equalization", lambda d: {}, 4, weight=0.6)
 _add(
     "Solarization",
-    lambda d: {"addition_factor": 0.0, "threshold_factor": d.of(0.0, [0.5, 0.5])},
+    # Keras draws a threshold between the first factor itself and the second times 255: [0.5, 0.5] is chance.
+    lambda d: {"addition_factor": 0.0, "threshold_factor": 0.0},
     4,
     weight=0.6,
 )

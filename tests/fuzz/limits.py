@@ -81,6 +81,11 @@ LIMITS = (
         where="No gradients provided for any variable",
     ),
     Limit(
+        reason="Where a model has no weights, Keras on TensorFlow looks for averages that it never made.",
+        kind="no error",
+        where="_model_variables_moving_average",
+    ),
+    Limit(
         reason="Keras's sparsemax on TensorFlow is no distribution: its numbers do not always "
         "add up to 1.",
         kind="values",
