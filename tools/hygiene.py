@@ -192,7 +192,22 @@ def _call_problems(call):
     inches = given.get("inches")
     if name == "picture_grid" and isinstance(inches, ast.Constant) and inches.value < LEAST_INCHES:
         return [f"pictures of {inches.value} inches are too small; at least {LEAST_INCHES}"]
-    return []
+    return _label_problems(given) if name == "explore" else []
+
+
+def _label_problems(controls):
+    """Controls of `explore` that are called by a letter or an abbreviation."""
+    labels = controls.pop("labels", None)
+    try:
+        said = ast.literal_eval(labels) if labels else {}
+    except ValueError:
+        return ["write the labels of a widget's controls where `explore` is called"]
+    found = []
+    for name in controls:
+        words = said.get(name, name.replace("_", " ")).split()
+        if max(map(len, words), default=0) < 3 or (name not in said and min(map(len, words)) < 2):
+            found.append(f"a control is called {' '.join(words)!r}: say it in words by `labels`")
+    return found
 
 
 def _output_problems(outputs):

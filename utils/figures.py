@@ -255,34 +255,36 @@ def alt_text(figure: Figure) -> str:
     return str(getattr(figure, "alt", "")).strip()
 
 
-def to_html(figure: Figure, note: str = "") -> str:
+def to_html(figure: Figure) -> str:
     """A Matplotlib figure as one HTML `<img>` element with its picture inside.
 
     Args:
         figure: `matplotlib.figure.Figure`; its attribute `alt` becomes the alternative text.
-        note: plain text put under the picture, or `""`.
 
     Returns:
         str, self-contained HTML; the width is in CSS pixels.
     """
-    kind, picture = "png", _picture(figure, "png")
-    if len(picture) > LARGE:
-        webp = _picture(figure, "webp")
-        if len(webp) < len(picture):
-            kind, picture = "webp", webp
+    draft = io.BytesIO()  # drawn once, in little time: a learner who moves a control waits for it
+    figure.savefig(draft, format="png", dpi=SAVED_DPI, pil_kwargs={"compress_level": 1})
+    size = draft.tell()
+    webp = _encoded(draft, "webp", quality=88) if size > LARGE else None
+    if webp and len(webp) < size:
+        kind, picture = "webp", webp
+    else:
+        kind, picture = "png", _encoded(draft, "png")
     width = round(figure.get_figwidth() * SHOWN_DPI)
     data = base64.b64encode(picture).decode("ascii")
-    image = (
+    return (
         f'<img alt="{html.escape(alt_text(figure))}" width="{width}" '
         f'src="data:image/{kind};base64,{data}">'
     )
-    return image + (f"<p><small>{html.escape(note)}</small></p>" if note else "")
 
 
-def _picture(figure, kind):
+def _encoded(draft, kind, **options):
+    from PIL import Image
+
     buffer = io.BytesIO()
-    options = {"quality": 88} if kind == "webp" else {"optimize": True}
-    figure.savefig(buffer, format=kind, dpi=SAVED_DPI, pil_kwargs=options)
+    Image.open(draft).save(buffer, kind, **options)
     return buffer.getvalue()
 
 

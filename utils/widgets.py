@@ -1,14 +1,17 @@
 """One widget, `explore`: move a control and the figure is drawn anew.
 
 The figure is an ordinary output beside the controls, not part of the widget, so a saved notebook
-still shows it, with its alternative text, where no kernel runs (a web page, GitHub, print).
+still shows it, with its alternative text, where no kernel runs (a web page, GitHub, print). There
+the words "Run this cell to change: ..." stand below it.
 """
 
 from __future__ import annotations
 
+import html
 import inspect
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from utils import figures
@@ -16,15 +19,39 @@ from utils import figures
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["explore"]
+__all__ = ["explore", "slowest"]
+
+# The words below a picture are always in the output, so that every page without a kernel shows them.
+# The first rule hides them while the controls above them are there and connected. (Colab, where no such
+# output areas are, has a page for each cell.) JupyterLab marks the controls of a kernel that was
+# restarted, but not of one that was shut down, and the second and third rules put the words in place of
+# both. The fourth hides what it says where it has no controls any more, an error message: an element
+# with nothing in it but text. The last makes a picture pale when the next one is not there at once.
+RULES = """<style>
+:is(.jp-OutputArea, body:not(:has(.jp-OutputArea))):has(.explore:not(.jupyter-widgets-disconnected))
+  .run-to-change { display: none }
+.jp-NotebookPanel:has(.jp-Notebook-ExecutionIndicator[data-status="unknown"])
+  .run-to-change { display: block !important }
+.explore.jupyter-widgets-disconnected,
+.jp-NotebookPanel:has(.jp-Notebook-ExecutionIndicator[data-status="unknown"])
+  .explore { display: none }
+.jp-OutputArea:has(.run-to-change) .jupyter-widgets:not(:has(*)) { display: none }
+.jp-OutputArea:has(.explore-drawing) img { opacity: 0.4; transition: opacity 0s 0.4s }
+</style>"""
+
+_explored: list[tuple[Callable[..., Figure], dict]] = []
 
 
-def explore(draw: Callable[..., Figure], **controls: object) -> None:
+def explore(
+    draw: Callable[..., Figure], labels: Mapping[str, str] | None = None, **controls: object
+) -> None:
     """Show `draw(...)` with a control for each named argument, and redraw when one is moved.
 
     Args:
         draw: function of keyword arguments that returns a `matplotlib.figure.Figure` with an
             `alt` text. It should draw the same picture for the same arguments: freeze the data.
+        labels: what to call controls whose argument's name does not say it in words, such as
+            `{"each": "photographs of each class"}`. The others are called as their argument.
         **controls: for each argument either a pair `(low, high)` or triple `(low, high, step)`
             for a slider (whole numbers give a whole-number slider), a list of choices for a menu,
             or any ipywidgets control. A slider or menu starts at the argument's default in
@@ -35,6 +62,7 @@ def explore(draw: Callable[..., Figure], **controls: object) -> None:
 
     Raises:
         TypeError: `draw` returns something else than a figure, or a control is none of these.
+        ValueError: a label for a control that is not there.
     """
     import ipywidgets
     from IPython.display import display
@@ -44,8 +72,20 @@ def explore(draw: Callable[..., Figure], **controls: object) -> None:
         for name, parameter in inspect.signature(draw).parameters.items()
         if parameter.default is not parameter.empty
     }
-    made = {name: _control(name, what, starts.get(name)) for name, what in controls.items()}
+    labels = {name: name.replace("_", " ") for name in controls} | dict(labels or {})
+    if labels.keys() != controls.keys():
+        unknown = ", ".join(sorted(labels.keys() - controls.keys()))
+        raise ValueError(f"A label for {unknown}, but the controls are {', '.join(controls)}.")
+    looks = {
+        "style": {"description_width": f"{max(map(len, labels.values()), default=0)}ch"},
+        "layout": ipywidgets.Layout(width="32em", max_width="95%"),
+    }
+    made = {
+        name: _control(name, what, starts.get(name), description=labels[name], **looks)
+        for name, what in controls.items()
+    }
     box = ipywidgets.VBox(list(made.values()))
+    box.add_class("explore")
 
     def picture():
         return _bundle(draw(**{name: control.value for name, control in made.items()}), made)
@@ -55,13 +95,44 @@ def explore(draw: Callable[..., Figure], **controls: object) -> None:
     handle = display(first, raw=True, display_id=True)
 
     def redraw(change):
+        box.add_class("explore-drawing")
         try:
             handle.update(picture(), raw=True)
         except Exception:  # an observer's error would otherwise only reach the server's log
             handle.update({"text/plain": traceback.format_exc()}, raw=True)
+        finally:
+            box.remove_class("explore-drawing")
 
     for control in made.values():
         control.observe(redraw, names="value")
+    _explored.append((draw, made))
+
+
+def slowest() -> tuple[float, str]:
+    """How long a learner waits at most for a picture of this session's `explore`: for the tests.
+
+    Draws the pictures, without showing them, that come when one control is moved to one of its ends,
+    or through all of its menu.
+
+    Returns:
+        Seconds, and the words for that picture; `(0.0, "")` where there was no `explore`.
+    """
+    took = [(0.0, "")]
+    for draw, made in _explored:
+        now = {name: control.value for name, control in made.items()}
+        for name, control in made.items():
+            for value in _values(control):
+                started = time.perf_counter()
+                _bundle(draw(**{**now, name: value}), made)
+                took.append((time.perf_counter() - started, f"{draw.__name__}({name}={value!r})"))
+    return max(took)
+
+
+def _values(control):
+    """The values of a control that `slowest` tries: all of a menu, both ends of a slider."""
+    if hasattr(control, "options"):
+        return control.options
+    return [control.min, control.max] if hasattr(control, "max") else [control.value]
 
 
 def _bundle(figure, made):
@@ -70,7 +141,8 @@ def _bundle(figure, made):
     if not isinstance(figure, Figure):
         raise TypeError(f"explore() needs a function that returns a Figure, not {figure!r}.")
     names = ", ".join(control.description for control in made.values())
-    page = figures.to_html(figure, note=f"Run this cell to change: {names}.")
+    page = figures.to_html(figure) + RULES
+    page += f'<p class="run-to-change"><small>Run this cell to change: {html.escape(names)}.</small></p>'
     _close(figure)
     return {"text/html": page, "text/plain": figures.alt_text(figure)}
 
@@ -82,14 +154,9 @@ def _close(figure):
     plt.close(figure)
 
 
-def _control(name, what, start):
+def _control(name, what, start, **looks):
     import ipywidgets
 
-    looks = {
-        "description": name.replace("_", " "),
-        "style": {"description_width": "9em"},
-        "layout": ipywidgets.Layout(width="32em", max_width="95%"),
-    }
     if isinstance(what, ipywidgets.DOMWidget):
         what.description = what.description or looks["description"]
         return what

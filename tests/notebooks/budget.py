@@ -1,13 +1,15 @@
-"""A pytest plugin beside nbval: each notebook's time, memory and engine, from the one run it gets.
+"""A pytest plugin beside nbval: each notebook's time, memory, engine and widgets, from the one run it gets.
 
 After a notebook's last cell its kernel is asked how much memory it held at most, on which engine
-Keras runs and whether TensorFlow was loaded. Too slow, too large, or TensorFlow under a Theano
-lesson: the last cell fails. A table ends the run and `build/reports/notebooks.json` keeps it.
+Keras runs, whether TensorFlow was loaded, and how long its widgets' slowest picture takes. Too slow,
+too large, or TensorFlow under a Theano lesson: the last cell fails. A table ends the run and
+`build/reports/notebooks.json` keeps it.
 
 A notebook for a kernel other than the course's own is left out: `--nbval-current-env` would run it in
 the wrong one. `test_classic_notebook.py` runs it in its own.
 """
 
+import ast
 import json
 import time
 from pathlib import Path
@@ -23,12 +25,15 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 REPORT = ROOT / "build" / "reports" / "notebooks.json"
 
 SECONDS, GIGABYTES = 150, 2.0
+# A widget's picture comes within 0.5 s on a quiet machine; beside other programs it may take longer.
+PICTURE_SECONDS = 2.0
 # What an issue promised of a lesson in particular, by the beginning of its file name.
 SPECIAL = {"00-": (20, 2.0), "01-": (150, 1.5)}
 
 QUESTIONS = {
     "memory": "__import__('utils.lesson').lesson.peak_memory()",
     "tensorflow": "'tensorflow' in __import__('sys').modules",
+    "picture": "__import__('utils.widgets').widgets.slowest()",
     "engine": "(lambda keras: keras and keras.backend.backend())"
     "(__import__('sys').modules.get('keras'))",
 }
@@ -42,7 +47,7 @@ def budget(path):
     )
 
 
-def faults(path, seconds, gigabytes, engine, tensorflow):
+def faults(path, seconds, gigabytes, engine, tensorflow, picture=(0.0, "")):
     """What a notebook's run breaks of its budget and of its engine's rule: list of str."""
     most_seconds, most_gigabytes = budget(path)
     found = []
@@ -50,6 +55,8 @@ def faults(path, seconds, gigabytes, engine, tensorflow):
         found.append(f"took {seconds:.0f} s; {most_seconds} s is the most")
     if gigabytes > most_gigabytes:
         found.append(f"held {gigabytes:.2f} GB; {most_gigabytes} GB is the most")
+    if picture[0] > PICTURE_SECONDS:
+        found.append(f"lets a learner wait {picture[0]:.1f} s for {picture[1]}")
     if path.parent.name == "part1" and engine != "theano":
         found.append(f"is a lesson of Part 1, and Keras ran on {engine} instead of theano")
     if engine == "theano" and tensorflow:
@@ -61,16 +68,14 @@ def _ask(kernel):
     """The kernel's answers to QUESTIONS, as a dict of Python values."""
     message = kernel.kc.execute("", silent=True, user_expressions=QUESTIONS)
     while True:
-        reply = kernel.kc.get_shell_msg(timeout=30)
+        reply = kernel.kc.get_shell_msg(timeout=60)
         if reply["parent_header"].get("msg_id") == message:
             break
     answers = {}
     for name, answer in reply["content"]["user_expressions"].items():
         if answer["status"] != "ok":
             raise RuntimeError(f"{name}: {answer['ename']}: {answer['evalue']}")
-        text = answer["data"]["text/plain"]
-        answers[name] = {"True": True, "False": False, "None": None}.get(text, text.strip("'"))
-    answers["memory"] = int(answers["memory"])
+        answers[name] = ast.literal_eval(answer["data"]["text/plain"])
     return answers
 
 
@@ -117,7 +122,7 @@ class Watch:
         try:
             answers = _ask(item.parent.kernel)
         except (Empty, RuntimeError) as error:
-            return [f"left no kernel to ask for its memory and engine ({error!r})"]
+            return [f"could not be asked for its memory, engine and widgets ({error!r})"]
         gigabytes = answers["memory"] / 1e9
         self.rows.append(
             {
@@ -125,11 +130,19 @@ class Watch:
                 "seconds": round(seconds, 1),
                 "gigabytes": round(gigabytes, 2),
                 "engine": answers["engine"],
+                "picture_seconds": round(answers["picture"][0], 2),
                 "most_seconds": budget(item.path)[0],
                 "most_gigabytes": budget(item.path)[1],
             }
         )
-        return faults(item.path, seconds, gigabytes, answers["engine"], answers["tensorflow"])
+        return faults(
+            item.path,
+            seconds,
+            gigabytes,
+            answers["engine"],
+            answers["tensorflow"],
+            answers["picture"],
+        )
 
     def pytest_terminal_summary(self, terminalreporter):
         if not self.rows:
@@ -138,7 +151,8 @@ class Watch:
         for row in self.rows:
             terminalreporter.write_line(
                 "{notebook:40} {seconds:6.1f} s of {most_seconds}   "
-                "{gigabytes:5.2f} GB of {most_gigabytes}   {engine}".format(**row)
+                "{gigabytes:5.2f} GB of {most_gigabytes}   "
+                "a widget's picture {picture_seconds:4.2f} s   {engine}".format(**row)
             )
         REPORT.parent.mkdir(parents=True, exist_ok=True)
         REPORT.write_text(json.dumps(self.rows, indent=1) + "\n", encoding="utf-8")

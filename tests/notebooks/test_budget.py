@@ -70,6 +70,17 @@ def test_memory_over_budget_fails(run):
     assert "2.0 GB is the most" in output
 
 
+def test_slow_widget_fails(run):
+    widget = (
+        "import time\nfrom matplotlib.figure import Figure\nfrom utils.widgets import explore\n"
+        "def wait(seconds=0.0):\n    time.sleep(seconds)\n    return Figure()\n"
+        "explore(wait, seconds=(0.0, 2.1))"
+    )
+    status, output = run(widget)
+    assert status == 1
+    assert "for wait(seconds=2.1)" in output
+
+
 def test_dead_kernel_fails(run):
     status, output = run("x = 1", "import os\nos._exit(1)")
     assert status == 1, output

@@ -196,6 +196,14 @@ def test_old_words(good, text, fine):
         ("model.eval()", ""),
         ("picture_grid(x, y, inches=1)", "pictures of 1 inches are too small"),
         ("picture_grid(x, y, inches=1.75)", ""),
+        ("explore(draw, n_photos=(1, 9))", "a control is called 'n photos'"),
+        ("explore(draw, rate=(0, 1), k=(1, 9))", "a control is called 'k'"),
+        ("explore(draw, lr=(0, 1))", "a control is called 'lr'"),
+        ('explore(draw, labels={"k": "k"}, k=(1, 9))', "a control is called 'k'"),
+        ('explore(draw, labels={"k": ""}, k=(1, 9))', "a control is called ''"),
+        ("explore(draw, labels=words, k=(1, 9))", "write the labels"),
+        ("explore(draw, learning_rate=(0, 1), rows_of_it=(1, 9))", ""),
+        ('explore(draw, labels={"w": "weight w"}, w=(0, 1))', ""),
     ],
 )
 def test_calls(good, source, message):

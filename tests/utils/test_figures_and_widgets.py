@@ -2,6 +2,7 @@
 
 import base64
 import io
+from types import SimpleNamespace
 
 import ipywidgets
 import matplotlib
@@ -64,7 +65,16 @@ def test_photographs_are_stored_smaller_than_png():
     noisy.add_subplot().imshow(rng.random((900, 900, 3)))
     html = figures.to_html(noisy)
     assert picture_in(html).format == "WEBP"
-    assert len(html) < len(figures._picture(noisy, "png"))
+    png = io.BytesIO()
+    picture_in(html).save(png, "png")
+    assert len(html) < len(png.getvalue())
+
+
+def test_a_large_drawing_that_png_stores_smaller_is_png():
+    lines = Figure(figsize=(9, 9))
+    made = lines.add_subplot()
+    made.imshow(np.random.default_rng(0).integers(0, 2, (90, 90)), cmap="gray")
+    assert picture_in(figures.to_html(lines)).format == "PNG"
 
 
 def shown(figure):
@@ -152,7 +162,7 @@ def draw(rate=0.5, kind="sine"):
 
 @pytest.fixture
 def controls(monkeypatch):
-    """A function that gives the controls of the last `explore`."""
+    """A function that gives the controls of the last `explore`, and `box()`, what holds them."""
     made = []
 
     class Box(ipywidgets.VBox):
@@ -161,7 +171,12 @@ def controls(monkeypatch):
             made.append(self)
 
     monkeypatch.setattr(ipywidgets, "VBox", Box)
-    return lambda: made[-1].children
+
+    def controls():
+        return controls.box().children
+
+    controls.box = lambda: made[-1]
+    return controls
 
 
 def test_explore_shows_controls_and_a_picture_apart(shell):
@@ -169,8 +184,10 @@ def test_explore_shows_controls_and_a_picture_apart(shell):
     pictures = [p["data"] for p in shell.published if "text/html" in p["data"]]
     assert len(pictures) == 1
     assert 'alt="sine at 0.50"' in pictures[0]["text/html"]
-    assert "Run this cell to change: rate, kind." in pictures[0]["text/html"]
+    assert ">Run this cell to change: rate, kind.<" in pictures[0]["text/html"]
     assert not any("widget" in kind for kind in pictures[0])
+    (box,) = [p["data"] for p in shell.published if "text/html" not in p["data"]]
+    assert any("widget-view" in kind for kind in box)
 
 
 def test_moving_a_control_updates_the_same_picture(shell, controls):
@@ -190,6 +207,71 @@ def test_explore_leaves_no_open_figures(shell, controls):
     widgets.explore(draw, rate=(0.0, 1.0))
     controls()[0].value = 0.9
     assert plt.get_fignums() == []
+
+
+def test_controls_are_called_in_words(shell, controls):
+    own = ipywidgets.Checkbox()
+    widgets.explore(
+        lambda n, to_all, own, w: draw(),
+        labels={"n": "photographs <each>", "own": "mine"},
+        n=(1, 9),
+        to_all=["yes", "no"],
+        own=own,
+        w=(0.0, 1.0),
+    )
+    said = ["photographs <each>", "to all", "mine", "w"]
+    assert [control.description for control in controls()] == said
+    assert {c.style.description_width for c in controls() if c is not own} == {"18ch"}
+    page = shell.published[-1]["data"]["text/html"]
+    assert ">Run this cell to change: photographs &lt;each&gt;, to all, mine, w.<" in page
+
+
+def test_a_label_of_no_control_is_refused(shell):
+    with pytest.raises(ValueError, match="A label for rat, but the controls are rate, kind"):
+        widgets.explore(draw, labels={"rat": "rate"}, rate=(0.0, 1.0), kind=["a", "b"])
+
+
+def test_the_picture_is_pale_only_while_it_is_drawn(shell, controls):
+    seen = []
+
+    def watched(rate=0.5):
+        seen.append("explore-drawing" in widgets_box()._dom_classes if shell.published else None)
+        if rate > 0.9:
+            raise ValueError("the rate is too high")
+        return draw(rate)
+
+    widgets_box = controls.box
+    widgets.explore(watched, rate=(0.0, 1.0))
+    for rate in 0.7, 1.0:
+        controls()[0].value = rate
+        assert widgets_box()._dom_classes == ("explore",)
+    assert seen == [None, True, True]
+
+
+def test_slowest_tries_the_ends_of_all_controls(shell, monkeypatch):
+    tried, clock = [], [0.0]
+    monkeypatch.setattr(widgets, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+
+    def wait(rate=0.5, kind="sine", mark=True):
+        tried.append((rate, kind, mark))
+        clock[0] += 3.5 if kind == "cosine" else 0.5
+        return draw(rate)
+
+    monkeypatch.setattr(widgets, "_explored", [])
+    assert widgets.slowest() == (0.0, "")
+    mark = ipywidgets.Checkbox(True)
+    widgets.explore(wait, rate=(0.0, 1.0, 0.1), kind=["sine", "cosine", "line"], mark=mark)
+    shell.published.clear()
+    assert widgets.slowest() == (3.5, "wait(kind='cosine')")
+    assert tried[1:] == [
+        (0.0, "sine", True),
+        (1.0, "sine", True),
+        (0.5, "sine", True),
+        (0.5, "cosine", True),
+        (0.5, "line", True),
+        (0.5, "sine", True),
+    ]
+    assert shell.published == []
 
 
 def test_an_error_while_moving_is_shown(shell, controls):

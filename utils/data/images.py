@@ -96,7 +96,7 @@ class Photos(Divided):
 
     @property
     def images(self) -> np.ndarray:
-        """The pictures on white: uint8 `(n, size, size, 3)`."""
+        """The pictures on white, made anew each time: uint8 `(n, size, size, 3)`."""
         return self.on((255, 255, 255))
 
     def on(self, background: npt.ArrayLike) -> np.ndarray:
