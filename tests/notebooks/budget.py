@@ -26,7 +26,7 @@ REPORT = ROOT / "build" / "reports" / "notebooks.json"
 
 SECONDS, GIGABYTES = 150, 2.0
 # A widget's picture comes within 0.5 s on a quiet machine; beside other programs it may take longer.
-PICTURE_SECONDS = 2.0
+PICTURE_SECONDS = 1.5
 # What an issue promised of a lesson in particular, by the beginning of its file name.
 SPECIAL = {"00-": (20, 2.0), "01-": (150, 1.5)}
 

@@ -73,12 +73,15 @@ def test_memory_over_budget_fails(run):
 def test_slow_widget_fails(run):
     widget = (
         "import time\nfrom matplotlib.figure import Figure\nfrom utils.widgets import explore\n"
-        "def wait(seconds=0.0):\n    time.sleep(seconds)\n    return Figure()\n"
-        "explore(wait, seconds=(0.0, 2.1))"
+        "def work(seconds=0.0):\n"
+        "    end = time.process_time() + seconds\n"
+        "    while time.process_time() < end:\n        pass\n"
+        "    return Figure()\n"
+        "explore(work, seconds=(0.0, 1.6))"
     )
     status, output = run(widget)
     assert status == 1
-    assert "for wait(seconds=2.1)" in output
+    assert "for work(seconds=1.6)" in output
 
 
 def test_dead_kernel_fails(run):

@@ -249,12 +249,15 @@ def test_the_picture_is_pale_only_while_it_is_drawn(shell, controls):
 
 
 def test_slowest_tries_the_ends_of_all_controls(shell, monkeypatch):
-    tried, clock = [], [0.0]
-    monkeypatch.setattr(widgets, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    tried, clock, cpu = [], [0.0], [0.0]
+    fake = SimpleNamespace(perf_counter=lambda: clock[0], process_time=lambda: cpu[0])
+    monkeypatch.setattr(widgets, "time", fake)
 
     def wait(rate=0.5, kind="sine", mark=True):
         tried.append((rate, kind, mark))
         clock[0] += 3.5 if kind == "cosine" else 0.5
+        clock[0] += 9 if kind == "line" else 0  # another program held the processor
+        cpu[0] += 7.0 if kind == "cosine" else 0.5  # two threads of ours did
         return draw(rate)
 
     monkeypatch.setattr(widgets, "_explored", [])
