@@ -156,8 +156,11 @@ def _as_array(value, kind, subject):
     except ValueError:  # NumPy speaks of an inhomogeneous shape
         raise AssertionError(f"{_capital(subject)} has rows of different lengths.") from None
     is_text = array.dtype.kind == "U"
+    wanted = "True and False" if kind.dtype.kind == "b" else "numbers"
+    quoted = is_text and all(_is_quoted(word, kind) for word in array.flat)
+    words = "leave the quotes away" if quoted else f"{wanted} are asked for"
     assert is_text == (kind.dtype.kind == "U"), (
-        f"{_capital(subject)} holds {'text: leave the quotes away' if is_text else 'no text'}."
+        f"{_capital(subject)} holds {f'text: {words}' if is_text else 'no text'}."
     )
     assert array.dtype != object, f"{_capital(subject)} holds something else than numbers."
     return array
@@ -176,7 +179,6 @@ def _require(condition, value, wanted, subject):
     if condition:
         return
     if isinstance(value, str):
-        # A number or True in quotes was meant; words were not.
         meant = any(letter.isdigit() for letter in value) or value in ("True", "False")
         words = "text: leave the quotes away" if meant else f"text, and {wanted} is asked for"
     elif value is None:
@@ -196,6 +198,13 @@ def _require(condition, value, wanted, subject):
     else:
         words = f"of the type {type(value).__name__}, and {wanted} is asked for"
     raise AssertionError(f"{_capital(subject)} is {words}.")
+
+
+def _is_quoted(word, kind):
+    """Whether what is in quotes is meant without them, where an array of this kind is wanted."""
+    if kind.dtype.kind == "b":
+        return word in ("True", "False")
+    return any(letter.isdigit() for letter in word)
 
 
 def _capital(subject):

@@ -12,6 +12,7 @@ def check_1(n_weights):
     assert n_weights != 512 * 5, "What would this head answer for a picture whose features are 0?"
     assert n_weights != 512 + 5, "Does one weight serve all five classes, or has each its own?"
     assert n_weights != 512 * 4 + 4, "That is the head for four classes. This one has five."
+    assert n_weights != 512 + 1, "That is one class. There are five."
     assert n_weights == 2565, "Count for one class first: how many numbers does its score need?"
     return "512 weights and a bias for each class: small beside the 722,496 below it."
 
@@ -23,7 +24,7 @@ HINTS_1 = [
 
 
 def wrong_1():
-    return [2560, 517, 2052, 512, "2565", None]
+    return [2560, 517, 2052, 513, 512, "2565", None]
 
 
 def solution_2():
@@ -51,7 +52,7 @@ def check_2(hold_out):
         split = [name for name in set(groups) if len(set(mask[groups == name])) == 2]
         assert not split, (
             f"{len(split)} of the groups lie on both sides. Which pictures must travel together? "
-            "Draw groups, not pictures."
+            "Draw once for each group, not for each picture."
         )
         assert 0 < mask.mean() < 1, "One of the two sides is empty."
         assert 0.15 <= mask.mean() <= 0.45, (
@@ -62,6 +63,10 @@ def check_2(hold_out):
             "The same groups and seed gave another mask: nobody could repeat your result. "
             "Use np.random.default_rng(seed)."
         )
+    names = np.array([f"picture {i}" for i in range(40)])
+    assert not np.array_equal(hold_out(names, 1), hold_out(names, 2)), (
+        "Two seeds hold out the same groups: choose them by chance, from np.random.default_rng(seed)."
+    )
     return "Now the test can say something about magpies that nobody has photographed yet."
 
 
@@ -90,7 +95,14 @@ def wrong_2():
         chosen = np.random.default_rng().permutation(np.unique(groups))
         return np.isin(groups, chosen[: max(1, round(len(chosen) * 0.25))])
 
-    return [pictures, last_quarter, names, nobody, unseeded, None]
+    def in_order(groups, seed=0):
+        mask = np.zeros(len(groups), bool)
+        for name in np.unique(groups):
+            if mask.mean() < 0.25:
+                mask |= groups == name
+        return mask
+
+    return [pictures, last_quarter, names, nobody, unseeded, in_order, None]
 
 
 def material_3(images):
@@ -147,8 +159,8 @@ def check_4(disagreements):
     b = [True] * 40 + [False] * 4 + [True] * 5 + [False]
     try:
         pair = disagreements(a, b)
-    except TypeError as error:
-        assert "list" not in str(error), (
+    except (AttributeError, TypeError) as error:
+        assert "list" not in str(error) and "'bool' object" not in str(error), (
             "A Python list knows neither ~ nor &: make masks first, a = np.array(right_a)."
         )
         raise
@@ -174,6 +186,7 @@ def wrong_4():
         ),
         lambda a, b: ((a & ~b).sum(), (b & ~a).sum()),
         lambda a, b: sum(x != y for x, y in zip(a, b, strict=True)),
+        lambda a, b: ((a != b).sum(), 0),
         lambda a, b: (sum(x and y for x, y in zip(a, b, strict=True)), 0),
         (4, 5),
     ]

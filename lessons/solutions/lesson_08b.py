@@ -3,6 +3,17 @@
 import numpy as np
 
 
+def _graph(function, *tensors):
+    """The graph of a learner's function; it may not leave TensorFlow."""
+    import tensorflow as tf
+
+    as_written = function.__wrapped__  # a graph has no values, which our wrapper reads
+    try:
+        return tf.function(as_written).get_concrete_function(*tensors).graph
+    except (AttributeError, NotImplementedError) as error:
+        raise AssertionError(f"Inside a graph there is no NumPy: {error}") from None
+
+
 def solution_1():
     import tensorflow as tf
 
@@ -21,7 +32,14 @@ def check_1(new_centres):
     points = tf.constant([[1.0, 2.0], [3.0, 4.0], [-8.0, 0.0], [5.0, 6.0]])
     nearest = tf.constant([1, 1, 3, 1], tf.int64)
     centres = tf.constant([[9.0, 9.0], [7.0, 7.0], [-2.0, 5.0], [6.0, 6.0]])
-    moved = new_centres(points, nearest, centres)
+    try:
+        moved = new_centres(points, nearest, centres)
+    except (tf.errors.InvalidArgumentError, ValueError) as error:
+        assert "shape" not in str(error) and "SelectV2" not in str(error), (
+            "The shapes do not fit. tf.where needs its condition as a column, one row a centre: "
+            "shape (4, 1), as of sizes[:, None] > 0."
+        )
+        raise
     assert moved.shape == (4, 2), (
         f"Four centres in the plane should come out, shape (4, 2), not {moved.shape}."
     )
@@ -43,6 +61,7 @@ def check_1(new_centres):
         "A mean may well be 0: two points around the origin should bring their centre there. Count "
         "the points of each centre instead."
     )
+    _graph(new_centres, points, nearest, centres)
     return "Count before you divide: the same care is due to every mean of a group."
 
 
@@ -78,8 +97,20 @@ def wrong_1():
         means = mean(points, nearest, centres)
         return tf.gather(means, tf.unique(nearest)[0])
 
+    def row(points, nearest, centres):
+        sizes = tf.math.unsorted_segment_sum(tf.ones_like(nearest), nearest, centres.shape[0])
+        return tf.where(sizes > 0, mean(points, nearest, centres), centres)
+
+    def leaves_tensorflow(points, nearest, centres):
+        points, nearest, moved = points.numpy(), nearest.numpy(), centres.numpy().copy()
+        for k in set(nearest):
+            moved[k] = points[nearest == k].mean(axis=0)
+        return moved
+
     return [
         mean,
+        row,
+        leaves_tensorflow,
         by_numpy,
         where_zero,
         total,
@@ -106,7 +137,14 @@ def check_2(nearest_centre):
     random = np.random.default_rng(0)
     points = tf.constant(random.normal(1, 3, (50, 4)), tf.float32)
     centres = tf.constant(random.normal(1, 3, (6, 4)), tf.float32)
-    answer = nearest_centre(points, centres)
+    try:
+        answer = nearest_centre(points, centres)
+    except (tf.errors.InvalidArgumentError, ValueError) as error:
+        assert "Matrix size-incompatible" not in str(error), (
+            "The product's inner sizes differ: points are (50, 4) and centres (6, 4). "
+            "tf.transpose turns one of them."
+        )
+        raise
     assert answer.shape == (50,), (
         f"One number for each of the 50 points is wanted; this has the shape {answer.shape}."
         + (" Along which axis is the least one sought?" if answer.shape == (6,) else "")
@@ -118,12 +156,7 @@ def check_2(nearest_centre):
         f"{right:.0%} of the points get the right centre. Which terms of (x - c)² differ from "
         "centre to centre?"
     )
-    as_written = nearest_centre.__wrapped__  # a graph has no values, which our wrapper reads
-    try:
-        graph = tf.function(as_written).get_concrete_function(points, centres).graph
-    except (AttributeError, NotImplementedError) as error:
-        raise AssertionError(f"Inside a graph there is no NumPy: {error}") from None
-    for operation in graph.get_operations():
+    for operation in _graph(nearest_centre, points, centres).get_operations():
         for tensor in operation.outputs:
             assert tensor.shape.rank is None or tensor.shape.rank < 3, (
                 f"Right, but the graph still holds a tensor of shape {tuple(tensor.shape)}, made "
@@ -156,6 +189,7 @@ def wrong_2():
         lambda p, c: tf.argmin(squares_of(c) - p @ tf.transpose(c), axis=1),
         lambda p, c: tf.argmin(squares_of(c) - 2 * p @ tf.transpose(c), axis=0),
         lambda p, c: squares_of(c) - 2 * p @ tf.transpose(c),
+        lambda p, c: tf.argmin(squares_of(c) - 2 * p @ c, axis=1),
         lambda p, c: print(p),
         3,
     ]

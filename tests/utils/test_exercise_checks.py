@@ -291,6 +291,7 @@ def test_an_array_of_a_list():
         (None, MASK, "That is None, and an array"),
         ([[True], [True, False]], MASK, "That has rows of different lengths."),
         (["True", "False"], MASK, "That holds text: leave the quotes away."),
+        (["group 1", "group 2"], MASK, "That holds text: True and False are asked for."),
         ([True, None], MASK, "That holds something else than numbers."),
         ([1], {"a": 1}, "That is a list of length 1, and a dict"),
         ({"b": 1}, {"a": 1}, "That lacks the key 'a'."),
