@@ -3,6 +3,7 @@
     size(learn)                          # statements, and the names that come from elsewhere
     edited(learn, [("100", "200")])      # the function with its text changed, and lines touched
     for statement, without in omissions(learn): ...
+    made = run_cells("lessons/part1/03-convolutions.ipynb", "train")   # a lesson's own code, elsewhere
 
 For comparing ways to write the same thing. Statements are counted rather than lines, so the count
 does not depend on how the code is broken into lines.
@@ -14,8 +15,9 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-__all__ = ["Size", "edited", "omissions", "size"]
+__all__ = ["Size", "edited", "omissions", "run_cells", "size"]
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,34 @@ def omissions(function: Callable) -> Iterator[tuple[str, Callable]]:
             lines = source.splitlines()
             lines[node.lineno - 1 : node.end_lineno] = [" " * node.col_offset + "pass"]
             yield ast.unparse(node), _made(function, "\n".join(lines), surroundings)
+
+
+def run_cells(notebook: str | Path, tag: str) -> dict[str, object]:
+    """Run the code cells of a notebook that have a tag, in order; returns the names that they made.
+
+    So a script can do a lesson's longer work with the lesson's own code, which stands in one place.
+
+    Args:
+        notebook: path of an `.ipynb` file.
+        tag: a tag in the cells' metadata.
+
+    Raises:
+        ValueError: no code cell has this tag.
+        Exception: what a cell raises.
+    """
+    import nbformat
+
+    cells = [
+        cell
+        for cell in nbformat.read(notebook, as_version=4).cells
+        if cell.cell_type == "code" and tag in cell.metadata.get("tags", [])
+    ]
+    if not cells:
+        raise ValueError(f"{Path(notebook).name} has no code cell with the tag {tag!r}.")
+    namespace: dict[str, object] = {"__name__": Path(notebook).stem}
+    for cell in cells:
+        exec(compile(cell.source, f"{Path(notebook).name}, cell {cell.id}", "exec"), namespace)
+    return namespace
 
 
 def _source(function):

@@ -21,10 +21,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:  # imported where it is used: a lesson may choose Matplotlib's backend first
-    from IPython.display import Markdown
+    from IPython.display import HTML, Markdown
     from matplotlib.figure import Figure
 
-__all__ = ["alt_text", "picture_grid", "pipeline", "table", "to_html", "use_style"]
+__all__ = [
+    "alt_text",
+    "coloured_text",
+    "picture_grid",
+    "pipeline",
+    "table",
+    "to_html",
+    "use_style",
+]
 
 # Okabe and Ito's palette, told apart by colour-blind readers; black is left to text and axes.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6B6B6B"]
@@ -225,6 +233,46 @@ def _box(ax, column, row, text, arrow, colour):
         column, row + (0.1 if rest else 0), name, ha="center", va="center", fontsize=11, color=ink
     )
     ax.text(column, row - 0.13, rest, ha="center", va="center", fontsize=8.5, color=ink)
+
+
+def coloured_text(
+    text: str,
+    values: Sequence[float] | np.ndarray,
+    limits: tuple[float, float],
+    cmap: str = "Oranges",
+) -> HTML:
+    """A text, each of its characters on a ground whose colour is a number, for a notebook to show.
+
+    Args:
+        text: may have several lines, which stay as they are.
+        values: a number for each character, in the order of the text.
+        limits: the numbers that get the first and the last colour; those beyond get the same.
+        cmap: name of one of Matplotlib's colour maps.
+
+    Raises:
+        ValueError: not as many numbers as characters.
+    """
+    import matplotlib
+    from IPython.display import HTML
+    from matplotlib.colors import to_hex
+
+    if len(text) != len(values):
+        raise ValueError(
+            f"The text has {len(text)} characters, but there are {len(values)} numbers."
+        )
+    low, high = limits
+    shares = np.clip((np.asarray(values, float) - low) / (high - low), 0, 1)
+    # Only the paler half of the colours: the letters on them are black.
+    grounds = [to_hex(colour) for colour in matplotlib.colormaps[cmap](0.55 * shares)]
+    spans = [
+        f'<span style="background:{ground}">{html.escape(letter)}</span>'
+        for letter, ground in zip(text, grounds, strict=True)
+    ]
+    style = (
+        "color:black;background:white;padding:8px;line-height:1.5;font-family:monospace;"
+        "white-space:pre-wrap;word-break:normal"  # lines may break between words alone
+    )
+    return HTML(f'<pre style="{style}">{"".join(spans)}</pre>')
 
 
 def table(

@@ -2,8 +2,10 @@
 
 import time
 
+import nbformat
 import numpy as np
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from utils import code, timing
 
@@ -100,3 +102,15 @@ def test_race_takes_turns_and_leaves_the_first_round_out():
     times = timing.race({"a": runner("a", 0.3), "b": runner("b", 0.0)}, rounds=3)
     assert "".join(turns) == "abababab"
     assert times.keys() == {"a", "b"} and 1 <= times["a"] < 100
+
+
+def test_tagged_cells_of_a_notebook_run_in_order(tmp_path):
+    cells = [new_code_cell(source) for source in ("n = 1", "n = 10", "n = n + 1\ndouble = 2 * n")]
+    cells[0].metadata.tags = cells[2].metadata.tags = ["train"]
+    cells.append(new_markdown_cell("n = 5", metadata={"tags": ["train"]}))
+    path = tmp_path / "99-small.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    made = code.run_cells(path, "train")
+    assert (made["n"], made["double"]) == (2, 4)
+    with pytest.raises(ValueError, match="99-small.ipynb has no code cell with the tag 'test'"):
+        code.run_cells(path, "test")

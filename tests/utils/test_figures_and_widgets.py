@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from types import SimpleNamespace
 
 import ipywidgets
@@ -324,6 +325,19 @@ def test_table(options, rule):
 def test_table_with_a_short_row():
     with pytest.raises(ValueError, match="3 cells"):
         figures.table(["way", "ms", "lines"], [["Keras", 1.5]])
+
+
+def test_coloured_text_keeps_the_text_and_colours_by_number():
+    shown = figures.coloured_text("a<\nb", [0, 5, 20, -3], (0, 10)).data
+    letters = re.findall(r'<span style="background:(#[0-9a-f]{6})">(.*?)</span>', shown, re.S)
+    assert [letter for _, letter in letters] == ["a", "&lt;", "\n", "b"]
+    least, middle, most, below = [ground for ground, _ in letters]
+    assert least == below != middle != most
+
+
+def test_coloured_text_needs_a_number_for_each_character():
+    with pytest.raises(ValueError, match="3 characters, but there are 2"):
+        figures.coloured_text("abc", [1, 2], (0, 1))
 
 
 def test_pipeline_draws_a_row_of_boxes():
