@@ -5,9 +5,20 @@
 
     keras.backend.backend()  # 'theano'
 
-The setting is the mode, which says what computes a model's functions: `set_mode(name)`, or the
-environment variable KERAS_THEANO_MODE; `mode()` tells which one is in use, and `device()` what it
-computes on, "CPU" or "GPU".
+There are two settings, and both know the word jax:
+
+- KERAS_THEANO_ENGINE, an environment variable: what is under Keras. "theano" is the default. With
+  "tensorflow" or "jax" this import selects that engine of Keras's own in place of ours, so a program or
+  notebook that begins with the two lines above runs on it as it is. `engine()` tells which one it is.
+- The mode, for Theano only: what computes the graphs that our engine makes of a model. It is set by
+  `set_mode(name)` or the environment variable KERAS_THEANO_MODE; `mode()` tells which one is in use,
+  and `device()` what it computes on, "CPU" or "GPU".
+
+So with KERAS_THEANO_ENGINE=jax there is no Theano: Keras's own code for JAX runs. With
+KERAS_THEANO_MODE=jax the model is a Theano graph, as ever, which JAX's compiler makes a program of.
+
+On another engine PyTensor itself works as it does beside ours, and so does `interpreter`; what looks into
+our engine (`gradients`, `Tensor`, `device`, `keras_theano.seeing`, `keras_theano.mixing`) says that it is not there.
 
 | mode | computes with | for |
 |---|---|---|
@@ -60,28 +71,50 @@ import os
 import sys
 
 from keras_theano import hook, setting
-from keras_theano.setting import mode, set_mode
+from keras_theano.setting import engine, mode, set_mode
 
-__all__ = ["Tensor", "device", "gradients", "interpreter", "mode", "set_mode"]
+__all__ = ["Tensor", "device", "engine", "gradients", "interpreter", "mode", "set_mode"]
 
 
 def _select():
-    """Make "theano" the engine of the Keras that is about to be imported.
+    """Choose the engine of the Keras that is about to be imported.
 
     Raises:
         RuntimeError: Keras is already up with another engine.
-        ValueError: there is no such mode as the environment variable names.
+        ValueError: there is no such engine, or no such mode, as the environment variable names.
+        ModuleNotFoundError: the engine or the mode needs a package that is not installed.
     """
-    setting.check_environment()
+    chosen = engine()
+    if chosen == "theano":
+        setting.check_environment()
     config = sys.modules.get("keras.src.backend.config")
-    if config is not None and config.backend() != "theano":
+    if config is not None and config.backend() != chosen:
         raise RuntimeError(
             f"Keras is already running on {config.backend()!r}, and the engine of a running Keras "
             "cannot be changed. Restart the kernel (or the Python process) and put "
             "`import keras_theano` before `import keras`."
         )
-    os.environ["KERAS_BACKEND"] = "theano"
-    hook.install()
+    os.environ["KERAS_BACKEND"] = chosen
+    if chosen == "theano":
+        hook.install()
+    else:
+        # No chatter; errors still show. And TensorFlow adds in the same order on every processor.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+        _prepare_pytensor()
+
+
+def _prepare_pytensor():
+    """Give graphs written in PyTensor itself 32-bit floats, and its casts and long sums their speed.
+
+    Our engine does so, and more, when it loads (see `src/setup.py`).
+    """
+    import pytensor
+
+    from keras_theano.pytensor_ops import elementwise
+
+    pytensor.config.floatX = "float32"
+    elementwise.install()
 
 
 _select()
@@ -90,6 +123,10 @@ _select()
 def __getattr__(name):
     # Lazily, because these load Keras, and the engine must be chosen before that.
     if name in ("device", "gradients", "interpreter", "Tensor"):
+        if engine() != "theano":
+            if name == "interpreter":
+                return _plain_interpreter
+            raise setting.other_engine(f"keras_theano.{name}")
         from keras_theano.src import modes, tensor, tracing
 
         return {
@@ -99,3 +136,10 @@ def __getattr__(name):
             "Tensor": tensor.Tensor,
         }[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _plain_interpreter():
+    """Return what stands for `interpreter()` on another engine: PyTensor's own FAST_COMPILE."""
+    import pytensor
+
+    return pytensor.compile.mode.get_mode("FAST_COMPILE")

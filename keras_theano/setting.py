@@ -1,9 +1,13 @@
-"""The one setting of the engine: the mode, which says what computes a model's compiled functions."""
+"""The two settings: the engine that Keras gets, and of Theano the mode, which says what computes."""
 
+import functools
 import importlib.metadata
 import importlib.util
 import os
 import sys
+
+ENGINE_VARIABLE = "KERAS_THEANO_ENGINE"
+ENGINES = ("theano", "tensorflow", "jax")
 
 VARIABLE = "KERAS_THEANO_MODE"
 MODES = {
@@ -16,6 +20,37 @@ _PLUGINS = ("jax-cuda12-plugin", "jax-cuda13-plugin")
 
 _chosen = None
 _automatic = None
+
+
+@functools.cache  # the engine of a process cannot change, whatever becomes of the variable
+def engine():
+    """Return the engine that `import keras_theano` selects: "theano", or the one that the
+    environment variable `KERAS_THEANO_ENGINE` names, "tensorflow" or "jax".
+
+    Raises:
+        ValueError: there is no such engine.
+        ModuleNotFoundError: it is not installed.
+    """
+    name = os.environ.get(ENGINE_VARIABLE, "").strip().lower() or "theano"
+    what = f"The environment variable {ENGINE_VARIABLE}={name}"
+    if name not in ENGINES:
+        raise ValueError(f"{what}: there is no such engine. Choose {', '.join(ENGINES)}.")
+    if name != "theano" and importlib.util.find_spec(name) is None:
+        raise ModuleNotFoundError(
+            f"{what}: this engine is not installed. `pip install {name}` installs it (in a notebook "
+            f"`%pip install {name}`, then restart the kernel); without the variable Keras runs on "
+            "Theano.",
+            name=name,
+        )
+    return name
+
+
+def other_engine(what):
+    """Return the error to raise where Keras was given another engine and `what`, in words, needs ours."""
+    return RuntimeError(
+        f"{what} belongs to Keras on Theano, and here Keras runs on {engine()!r}, as the environment "
+        f"variable {ENGINE_VARIABLE} says. Without the variable you can use it."
+    )
 
 
 def set_mode(name):

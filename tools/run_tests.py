@@ -30,6 +30,9 @@ NOTEBOOKS = ["pytest", "lessons", "--nbval-lax", "--nbval-current-env", "--nbval
 BROWSER = ["pytest", "tests/browser"]
 # Runs pytest in processes of its own, and writes one report like pytest's.
 CONFORMANCE = ["tests.conformance", "--subset"]
+LESSON_01 = ["pytest", "lessons/part1/01-recognise-anything.ipynb", *NOTEBOOKS[2:]]
+# A developer's own settings, which the tests have to do without.
+SETTINGS = ("KERAS_THEANO_ENGINE", "THINKING_IN_KERAS_FULL")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Stage:
     browser: bool = False
     #: It runs the unit tests, of which some can be chosen.
     unit: bool = False
+    #: What Keras runs on in the lessons of Part 1; their own engine, Theano, if empty.
+    engine: str = ""
 
 
 STAGES = {
@@ -60,6 +65,7 @@ STAGES = {
         Stage("unit tests", UNIT, test_packages=True, unit=True),
         Stage("Keras's own tests", CONFORMANCE, test_packages=True),
         Stage("notebooks", NOTEBOOKS),
+        Stage("lesson 01 on TensorFlow", LESSON_01, engine="tensorflow"),
         Stage("browser", BROWSER, test_packages=True, browser=True),
     ],
 }
@@ -90,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
         passed, seconds, counts = run(stage)
         total += counts
         rows.append((stage.name, "passed" if passed else "FAILED", seconds, summary(counts)))
-    print("\n" + "\n".join(f"{n:14} {verdict:7} {s:6.0f} s  {c}" for n, verdict, s, c in rows))
+    print("\n" + "\n".join(f"{n:23} {verdict:7} {s:6.0f} s  {c}" for n, verdict, s, c in rows))
     failed = [name for name, verdict, *_ in rows if verdict == "FAILED"]
     if failed:
         print("Failed: " + ", ".join(failed))
@@ -110,7 +116,10 @@ def run(stage: Stage) -> tuple[bool, float, Counter]:
     if stage.command[0] == "pytest":
         command += ["-q", "-ra", "--durations=10", "--durations-min=5"]
     # Unbuffered, so that silence means that nothing moves.
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
+    kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    environment = {**kept, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
+    if stage.engine:
+        environment["KERAS_THEANO_ENGINE"] = stage.engine
     if stage.test_packages:
         environment["PYTHONPATH"] = str(ROOT / ".testdeps")
     started = time.monotonic()

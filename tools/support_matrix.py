@@ -7,6 +7,9 @@ unit tests of `keras_theano` and `utils` and the lessons in it:
     newest   Python 3.12 with requirements.lock
     bare     Python 3.12 with keras, pytensor, numpy and scipy alone: no TensorFlow, JAX or torch
 
+In the first two, lesson 00 and Part 1 also run on Keras on TensorFlow and on JAX, and on Theano's
+mode jax: with the environment variable that asks for it, and no change of a notebook.
+
 ``--quick`` runs "bare" and "colab", and in that the tests most likely to fail with
 other versions, and the first lessons. An environment is kept, and built anew when what it is built
 from has changed. A Python that is not on this machine (it is looked for on the PATH, then under
@@ -42,6 +45,7 @@ QUIET = ("-q", "-p", "no:cacheprovider", "--durations=5", "--durations-min=10")
 UNIT = ("-m", "pytest", "tests/keras_theano", "tests/utils", "-m", "not slow", *QUIET)
 NBVAL = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600")
 NOTEBOOKS = ("-m", "pytest", *LESSONS, *NBVAL, *QUIET)
+PART_1 = ("-m", "pytest", *(name for name in LESSONS if "part2" not in name), *NBVAL, *QUIET)
 # What touches PyTensor's and Keras's insides, and so depends on their versions.
 QUICK_UNIT = (
     "-m",
@@ -65,6 +69,15 @@ class MissingPython(Exception):
 
 
 @dataclass(frozen=True)
+class Check:
+    """One thing that is run in an environment: arguments for its Python, and settings."""
+
+    title: str
+    command: tuple[str, ...]
+    variables: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Environment:
     """One column of the matrix."""
 
@@ -73,13 +86,19 @@ class Environment:
     #: What pip (or uv) is asked to install, and the files that change it.
     install: tuple[str, ...]
     built_from: tuple[Path, ...]
-    #: What is run in it: title, arguments for its Python; and the same for ``--quick``.
-    checks: tuple[tuple[str, tuple[str, ...]], ...]
-    quick: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    #: What is run in it, and what for ``--quick``.
+    checks: tuple[Check, ...]
+    quick: tuple[Check, ...] = ()
 
 
-WHOLE = (("unit tests", UNIT), ("lessons", NOTEBOOKS))
-ALONE_CHECKS = (("training without another engine", ALONE),)
+WHOLE = (
+    Check("unit tests", UNIT),
+    Check("lessons", NOTEBOOKS),
+    Check("Part 1 on TensorFlow", PART_1, (("KERAS_THEANO_ENGINE", "tensorflow"),)),
+    Check("Part 1 on JAX", PART_1, (("KERAS_THEANO_ENGINE", "jax"),)),
+    Check("Part 1 on Theano's mode jax", PART_1, (("KERAS_THEANO_MODE", "jax"),)),
+)
+ALONE_CHECKS = (Check("training without another engine", ALONE),)
 ENVIRONMENTS = {
     one.name: one
     for one in (
@@ -89,7 +108,7 @@ ENVIRONMENTS = {
             ("-r", str(ROOT / "pyproject.toml"), "jax", "-c", str(COLAB)),
             (ROOT / "pyproject.toml", COLAB),
             WHOLE,
-            (("some unit tests", QUICK_UNIT), ("lessons 00 to 02", QUICK_NOTEBOOKS)),
+            (Check("some unit tests", QUICK_UNIT), Check("lessons 00 to 02", QUICK_NOTEBOOKS)),
         ),
         Environment(
             "newest",
@@ -136,11 +155,12 @@ def main(arguments=None):
             continue
         rows.append((name, "build", "passed", time.monotonic() - started, versions(python)))
         checks = environment.quick if options.quick else environment.checks
-        for title, command in () if options.build_only else checks:
+        for check in () if options.build_only else checks:
+            command = check.command
             if command[1:2] == ("pytest",) and not options.keep_going:
                 command = (*command, "--maxfail=5")
-            print(f"\n== {name}: {title}", flush=True)
-            rows.append((name, title, *run(python, command)))
+            print(f"\n== {name}: {check.title}", flush=True)
+            rows.append((name, check.title, *run(python, command, dict(check.variables))))
     print()
     for name, title, verdict, seconds, remark in rows:
         print(f"{name:8} {title:32} {verdict:8} {seconds:6.0f} s  {remark}")
@@ -255,8 +275,8 @@ def versions(python):
     return done.stdout
 
 
-def run(python, command):
-    """Run one check; return verdict, seconds and its last line."""
+def run(python, command, variables):
+    """Run one check with these environment variables; return verdict, seconds and its last line."""
     started = time.monotonic()
     kept = build_environment.clean_environment()
     environment = {
@@ -264,6 +284,7 @@ def run(python, command):
         "PYTHONPATH": str(ROOT),
         "PATH": os.pathsep.join([str(Path(python).parent), kept.get("PATH", "")]),
         "TF_CPP_MIN_LOG_LEVEL": "2",
+        **variables,
     }
     last = ""
     with subprocess.Popen(

@@ -38,6 +38,7 @@ __all__ = [
     "device",
     "engine",
     "finish",
+    "full",
     "overview",
     "peak_memory",
     "read_checkpoints",
@@ -51,7 +52,11 @@ ROOT = workbook.ROOT  # the course's folder
 ENGINES = {
     "theano": ("Theano (PyTensor {})", ("pytensor",)),
     "tensorflow": ("TensorFlow {}", ("tensorflow", "tensorflow-cpu")),
+    "jax": ("JAX {}", ("jax",)),
 }
+FULL_VARIABLE = "THINKING_IN_KERAS_FULL"
+# The first line of a cell that looks into our engine, and is left out on another.
+THEANO_ONLY = "# Theano only"
 
 
 class CheckpointError(AssertionError):
@@ -68,6 +73,20 @@ class Checkpoint:
     high: float
 
 
+def _is_set(variable):
+    text = os.environ.get(variable, "").strip()
+    if text not in ("", "0", "1"):
+        raise ValueError(
+            f"The environment variable {variable}={text}: 1 asks for the full size; 0, or no such "
+            "variable, for the size that an ordinary laptop can do."
+        )
+    return text == "1"
+
+
+#: Whether lessons use the full public data sets and train longer, for a GPU: `True` where the environment
+#: variable THINKING_IN_KERAS_FULL is 1, or where a cell says `lesson.full = True` before it is used.
+full: bool = _is_set(FULL_VARIABLE)
+
 _started = time.perf_counter()
 _checkpoints: list[Checkpoint] = []
 
@@ -77,8 +96,10 @@ def start(expected_engine: str | None = None, seed: int = 1) -> None:
     whether there is a newer version of the learner's copy.
 
     Args:
-        expected_engine: `"theano"` or `"tensorflow"`, checked against what Keras runs on; None for
-            a lesson that does not use Keras in its own process.
+        expected_engine: `"theano"`, `"tensorflow"` or `"jax"`, checked against what Keras runs on;
+            None for a lesson that does not use Keras in its own process. Where a lesson expects
+            Theano, the engine that the environment variable KERAS_THEANO_ENGINE names will do:
+            cells that begin with the line `# Theano only` are then left out, and say so.
         seed: for `random`, NumPy's global generator and Keras.
 
     Raises:
@@ -97,6 +118,11 @@ def start(expected_engine: str | None = None, seed: int = 1) -> None:
     _checkpoints.clear()
     _started = time.perf_counter()
     print(f"{engine()}; Python {platform.python_version()}, {cores()} CPU cores; seed {seed}")
+    if expected_engine == "theano" and (other := _engine_in_theanos_place()):
+        print(f"The lesson is written for Theano; KERAS_THEANO_ENGINE={other} chose this engine.")
+        _leave_theano_only_cells_out()
+    if full:
+        print(f"Full size: the full public data sets and long training, on this {device()}.")
     states = progress.read(workbook.current())["exercises"]
     if done := sorted(exercise for exercise, state in states.items() if state == "right"):
         print(f"Welcome back: {', '.join(done)} {'are' if len(done) > 1 else 'is'} done.")
@@ -117,8 +143,10 @@ def engine() -> str:
 def device() -> str:
     """The device that does the arithmetic: `"CPU"` or `"GPU"`, as the engine tells."""
     # On Theano first: there, too, Keras loads TensorFlow for some of its layers.
-    if "keras_theano" in sys.modules:
+    if "keras_theano" in sys.modules and not _engine_in_theanos_place():
         return sys.modules["keras_theano"].device()
+    if "keras" in sys.modules and sys.modules["keras"].backend.backend() == "jax":
+        return sys.modules["jax"].default_backend().upper()
     if "tensorflow" in sys.modules:
         return "GPU" if sys.modules["tensorflow"].config.list_physical_devices("GPU") else "CPU"
     return "CPU"
@@ -147,7 +175,7 @@ def _require(expected):
     if "keras" not in sys.modules:
         raise RuntimeError("Run the cell above first: it chooses the engine and imports Keras.")
     active = sys.modules["keras"].backend.backend()
-    if active != expected:
+    if active != expected and not (expected == "theano" and active == _engine_in_theanos_place()):
         raise RuntimeError(
             f"Keras runs on {active!r} here, and this lesson wants {expected!r}. The engine is "
             "chosen once, when Keras is imported: restart the kernel (Kernel > Restart Kernel) "
@@ -155,8 +183,33 @@ def _require(expected):
         )
 
 
+def _engine_in_theanos_place():
+    """The engine that `import keras_theano` has selected, as it was asked to; None for its own."""
+    keras_theano = sys.modules.get("keras_theano")
+    name = keras_theano.engine() if keras_theano else "theano"
+    return None if name == "theano" else name
+
+
+def _leave_theano_only_cells_out():
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell and _without_theano not in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.append(_without_theano)
+
+
+def _without_theano(lines):
+    """IPython's way to change a cell before it runs: its lines in, lines out."""
+    if lines and lines[0].startswith(THEANO_ONLY):
+        return [f"print('This cell looks into Keras on Theano; it is left out on {engine()}.')\n"]
+    return lines
+
+
 def checkpoint(
-    name: str, value: npt.ArrayLike, low: float, high: float, look: str | None = None
+    name: str,
+    value: npt.ArrayLike,
+    low: float,
+    high: float,
+    look: str | None = None,
+    full_band: tuple[float, float] | None = None,
 ) -> None:
     """Hold a result to the band in which the lesson expects it, and print one line.
 
@@ -168,13 +221,18 @@ def checkpoint(
         low, high: the band, both ends included.
         look: a sentence that says where to look if the value is outside; a general one
             if None.
+        full_band: the band, in place of `low` and `high`, where `lesson.full` is true; None where full
+            data and longer training do not change the result.
 
     Raises:
         CheckpointError: the value is outside the band, or is not a number (NaN).
         ValueError: `low > high`, a colon in the name, or a value with more than one element.
     """
-    if not low <= high:
-        raise ValueError(f"Checkpoint {name!r}: the band {low} to {high} is empty.")
+    for lowest, highest in [(low, high), full_band or (low, high)]:
+        if not lowest <= highest:
+            raise ValueError(f"Checkpoint {name!r}: the band {lowest} to {highest} is empty.")
+    if full and full_band:
+        low, high = full_band
     if ":" in name or "\n" in name:
         raise ValueError(f"Checkpoint {name!r}: the name must be one line without a colon.")
     array = np.asarray(value, dtype="float64")

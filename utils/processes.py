@@ -35,7 +35,8 @@ def run_programs(programs: dict[str, str], timeout: float = 300) -> dict[str, st
         "TF_CPP_MIN_LOG_LEVEL": "2",  # no chatter; errors still show
         "MPLBACKEND": "agg",  # a notebook's own backend needs the notebook
     }
-    environment.pop("KERAS_BACKEND", None)  # each program chooses its own engine
+    for name in ("KERAS_BACKEND", "KERAS_THEANO_ENGINE"):
+        environment.pop(name, None)  # each program chooses its own engine
     running = {
         name: subprocess.Popen(
             [sys.executable, "-c", source],

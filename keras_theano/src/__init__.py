@@ -2,6 +2,10 @@
 
 import sys
 
+from keras_theano import setting
+
+if setting.engine() != "theano":
+    raise setting.other_engine("This module of keras_theano")
 if "keras" not in sys.modules:
     # Keras has to come first: it imports this package while it loads, and needs it whole then.
     del sys.modules[__name__]

@@ -1,5 +1,6 @@
 """Choosing the engine, what it leaves alone, and what it says when something is wrong."""
 
+import os
 import subprocess
 import sys
 
@@ -8,8 +9,6 @@ import pytest
 
 def run(code, **environment):
     """Run `code` in a Python of its own; return what it printed, output and errors together."""
-    import os
-
     keep = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -51,6 +50,98 @@ def test_the_engine_of_a_running_keras_cannot_be_changed():
         printed = run("import keras; import keras_theano", KERAS_BACKEND="tensorflow")
     assert "RuntimeError: Keras is already running on" in printed
     assert "`import keras_theano` before `import keras`" in printed
+
+
+LINES = """
+import keras_theano, keras
+print(keras.backend.backend(), keras_theano.engine())
+"""
+
+
+@pytest.mark.parametrize(
+    ("variable", "engine"),
+    [
+        ("", "theano"),
+        ("theano", "theano"),
+        ("tensorflow", "tensorflow"),
+        (" TensorFlow ", "tensorflow"),
+    ],
+)
+def test_one_variable_chooses_the_engine_and_the_program_stays(variable, engine):
+    # KERAS_BACKEND is not asked, as without the variable.
+    printed = run(LINES, KERAS_THEANO_ENGINE=variable, KERAS_BACKEND="jax")
+    assert printed.split() == [engine, engine]  # and no chatter
+
+
+def test_the_variable_chooses_jax_where_it_is_installed():
+    pytest.importorskip("jax", reason="JAX is in .testdeps")
+    printed = run(
+        LINES
+        + "import jax; from utils import lesson; print(lesson.device() == jax.default_backend().upper())",
+        KERAS_THEANO_ENGINE="jax",
+        PYTHONPATH=os.pathsep.join(sys.path),
+    )
+    assert printed.splitlines()[-2:] == ["jax jax", "True"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "hidden", "words"),
+    [
+        (
+            "tensorfow",
+            None,
+            ["ValueError", "KERAS_THEANO_ENGINE=tensorfow", "theano, tensorflow, jax"],
+        ),
+        ("jax", "jax", ["ModuleNotFoundError", "KERAS_THEANO_ENGINE=jax", "pip install jax"]),
+    ],
+)
+def test_an_engine_that_cannot_be_is_refused_at_once(variable, hidden, words):
+    hide = (
+        "import importlib.util as u; found = u.find_spec\n"
+        f"u.find_spec = lambda name, *a: None if name == {hidden!r} else found(name, *a)\n"
+    )
+    message = run(hide + "import keras_theano", KERAS_THEANO_ENGINE=variable).splitlines()[-1]
+    assert all(word in message for word in words), message
+
+
+def test_a_keras_that_runs_on_another_engine_than_the_variable_names_is_refused():
+    printed = run(
+        "import keras_theano, keras, os\n"
+        "from keras_theano import setting\n"
+        "os.environ['KERAS_THEANO_ENGINE'] = 'theano'\n"
+        "print(keras_theano.engine())\n"  # what was chosen stays chosen
+        "setting.engine.cache_clear()\n"
+        "keras_theano._select()\n",
+        KERAS_THEANO_ENGINE="tensorflow",
+    )
+    assert printed.splitlines()[0] == "tensorflow"
+    assert "RuntimeError: Keras is already running on 'tensorflow'" in printed
+
+
+def test_on_another_engine_raw_theano_works_and_what_is_ours_says_where_it_belongs():
+    printed = run(
+        "import keras_theano, keras, numpy as np, pytensor, pytensor.tensor as pt\n"
+        "pytensor.config.mode = keras_theano.interpreter()\n"
+        "x = pt.vector('x')\n"
+        "y = pytensor.function([x], (x**2).sum())(np.ones(3, 'float32'))\n"
+        "print(x.dtype, float(y))\n"
+        "def ask(action):\n"
+        "    try: action()\n"
+        "    except RuntimeError as error: print(error)\n"
+        "ask(lambda: keras_theano.gradients)\n"
+        "ask(lambda: keras_theano.device())\n"
+        "ask(lambda: __import__('keras_theano.seeing'))\n"
+        "ask(lambda: __import__('keras_theano.mixing'))\n",
+        KERAS_THEANO_ENGINE="tensorflow",
+    ).splitlines()[-5:]
+    assert printed[0] == "float32 3.0"
+    for line, what in zip(
+        printed[1:],
+        ["keras_theano.gradients", "keras_theano.device", "This module", "This module"],
+        strict=True,
+    ):
+        assert line.startswith(what)
+        assert "belongs to Keras on Theano, and here Keras runs on 'tensorflow'" in line
 
 
 def test_an_op_that_is_missing_is_named():

@@ -10,6 +10,7 @@ ROOT = Path(keras_theano.__file__).resolve().parent
 # Imports within functions that have to be there, with the reason.
 LATER = {
     "Keras's engine is chosen before Keras is imported": {
+        ("keras_theano", "keras_theano.pytensor_ops.elementwise"),
         ("keras_theano", "keras_theano.src.modes"),
         ("keras_theano", "keras_theano.src.tensor"),
         ("keras_theano", "keras_theano.src.tracing"),

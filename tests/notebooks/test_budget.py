@@ -1,5 +1,6 @@
 """What the notebook run must refuse: tried on small notebooks, each in its own pytest."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ FAKE_ENGINE = (
 def run(tmp_path):
     """Run a notebook of the given cells as CI does; returns pytest's exit status and output."""
 
-    def run(*sources, folder="part2", name="09-small.ipynb"):
+    def run(*sources, folder="part2", name="09-small.ipynb", **variables):
         path = tmp_path / folder / name
         path.parent.mkdir()
         cells = [new_code_cell(source, execution_count=n) for n, source in enumerate(sources, 1)]
@@ -32,7 +33,15 @@ def run(tmp_path):
         command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env"]
         command += ["-p", "tests.notebooks.budget", "-p", "no:cacheprovider", "-q", str(path)]
         command += ["--nbval-cell-timeout=10"]  # nbval notices a dead kernel only by this
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        kept = {n: v for n, v in os.environ.items() if not n.startswith("KERAS_THEANO_")}
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**kept, **variables},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
         return done.returncode, done.stdout + done.stderr
 
     return run
@@ -62,6 +71,23 @@ def test_part_1_on_tensorflow_fails(run):
     status, output = run(FAKE_ENGINE.format(engine="tensorflow"), folder="part1")
     assert status == 1
     assert "Keras ran on tensorflow instead of theano" in output
+
+
+@pytest.mark.parametrize("engine", ["tensorflow", "jax", "theano"])
+def test_part_1_runs_on_the_engine_that_the_variable_names(run, engine):
+    loads = (
+        "sys.modules['tensorflow'] = types.ModuleType('tensorflow')" if engine != "theano" else ""
+    )
+    cells = [FAKE_ENGINE.format(engine=engine), loads]
+    status, output = run(*cells, folder="part1", KERAS_THEANO_ENGINE=engine)
+    assert status == 0, output
+
+
+def test_part_1_that_chooses_its_engine_itself_fails_where_the_variable_names_another(run):
+    keras = FAKE_ENGINE.format(engine="theano")
+    status, output = run(keras, folder="part1", KERAS_THEANO_ENGINE="tensorflow")
+    assert status == 1
+    assert "Keras ran on theano instead of tensorflow" in output
 
 
 def test_memory_over_budget_fails(run):
@@ -94,6 +120,13 @@ def test_dead_kernel_fails(run):
 )
 def test_budgets(name, expected):
     assert budget(Path(f"lessons/{name}.ipynb")) == expected
+
+
+@pytest.mark.parametrize("name", ["KERAS_THEANO_ENGINE", "KERAS_THEANO_MODE"])
+def test_an_engine_that_compiles_more_may_take_twice_as_much(run, name):
+    keras = FAKE_ENGINE.format(engine="jax" if name.endswith("ENGINE") else "theano")
+    status, output = run(keras, folder="part1", name="01-small.ipynb", **{name: "jax"})
+    assert status == 0 and "s of 300" in output and "GB of 3.0" in output, output
 
 
 def test_faults_of_time():

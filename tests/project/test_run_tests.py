@@ -42,6 +42,26 @@ def test_success_is_0(stages, capfd):
     assert capfd.readouterr().out.splitlines()[-1].startswith("==== 1 passed, 1 skipped in ")
 
 
+def test_a_stage_gets_the_engine_it_names_and_no_setting_of_the_developers(
+    stages, tmp_path, monkeypatch, capfd
+):
+    (tmp_path / "test_four.py").write_text(
+        "import os\n"
+        "def test_a():\n"
+        "    assert os.environ.get('KERAS_THEANO_ENGINE') == 'tensorflow'\n"
+        "    assert 'THINKING_IN_KERAS_FULL' not in os.environ\n"
+        "def test_b(): assert 'KERAS_THEANO_ENGINE' not in os.environ\n"
+    )
+    monkeypatch.setenv("KERAS_THEANO_ENGINE", "jax")
+    monkeypatch.setenv("THINKING_IN_KERAS_FULL", "1")
+    command = ["pytest", "test_four.py", "-k"]
+    one = run_tests.Stage("one", [*command, "test_a"], engine="tensorflow")
+    monkeypatch.setattr(
+        run_tests, "STAGES", {"test": [one, run_tests.Stage("b", [*command, "test_b"])]}
+    )
+    assert run_tests.main(["test"]) == 0, capfd.readouterr().out
+
+
 def test_a_pytest_that_found_nothing_or_died_fails(stages, tmp_path):
     (tmp_path / "test_one.py").write_text("")
     assert run_tests.main(["quick"]) == 1
@@ -112,5 +132,7 @@ def test_what_ci_runs_covers_every_kind_of_test():
         assert any(word in command for command in commands)
     notebooks = [stage for stage in run_tests.STAGES["test"] if "lessons" in stage.command]
     assert not any(stage.test_packages for stage in notebooks), "kernels must not see JAX"
+    engines = [stage.engine for stage in run_tests.STAGES["test"] if "--nbval-lax" in stage.command]
+    assert engines == ["", "tensorflow"]
     for stages in run_tests.STAGES.values():
         assert [stage.name for stage in stages if stage.unit] == ["unit tests"]

@@ -1,5 +1,6 @@
 """utils.lesson: checkpoints, engine check, seeds, memory."""
 
+import os
 import random
 import subprocess
 import sys
@@ -82,8 +83,8 @@ def test_start_on_the_wrong_engine(fake_keras):
 
 
 def test_start_with_an_unknown_engine(fake_keras):
-    with pytest.raises(ValueError, match="'jax' is not one of theano, tensorflow"):
-        lesson.start("jax")
+    with pytest.raises(ValueError, match="'torch' is not one of theano, tensorflow, jax"):
+        lesson.start("torch")
 
 
 def test_start_seeds_everything_and_reports(fake_keras, capsys):
@@ -94,6 +95,118 @@ def test_start_seeds_everything_and_reports(fake_keras, capsys):
     assert draws[0] == draws[1]
     assert fake_keras.seeds == [5, 5]
     assert "Keras 3.15.1 on Theano (PyTensor " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax"])
+def test_a_theano_lesson_takes_the_engine_that_was_asked_for(fake_keras, monkeypatch, name, capsys):
+    chosen = types.SimpleNamespace(engine=lambda: name)
+    monkeypatch.setitem(sys.modules, "keras_theano", chosen)
+    fake_keras.backend.backend = lambda: name
+    lesson.start("theano")
+    first, second = capsys.readouterr().out.splitlines()[:2]
+    assert f"on {lesson.engine().split(' on ')[1]};" in first
+    assert "written for Theano" in second and f"KERAS_THEANO_ENGINE={name}" in second
+    fake_keras.backend.backend = lambda: "torch"  # neither the lesson's nor the one asked for
+    with pytest.raises(RuntimeError, match="runs on 'torch' here, and this lesson wants 'theano'"):
+        lesson.start("theano")
+
+
+def test_a_tensorflow_lesson_does_not_take_another_engine(fake_keras, monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras_theano", types.SimpleNamespace(engine=lambda: "jax"))
+    fake_keras.backend.backend = lambda: "jax"
+    with pytest.raises(RuntimeError, match="wants 'tensorflow'"):
+        lesson.start("tensorflow")
+
+
+CELLS = r"""
+from IPython.core.interactiveshell import InteractiveShell
+
+shell = InteractiveShell.instance()
+shell.run_cell("import keras_theano, keras\nfrom utils import lesson\nlesson.start('theano')")
+shell.run_cell("lesson.start('theano')")  # once more, as one does
+for cell in (
+    "# Theano only: the graph\nprint(keras_theano.device())",
+    "print('any engine')  # Theano only",
+):
+    shell.run_cell(cell).raise_error()
+"""
+
+
+@pytest.mark.parametrize(("name", "left_out"), [("theano", False), ("tensorflow", True)])
+def test_cells_for_theano_only_are_left_out_elsewhere_and_say_so(name, left_out, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", CELLS],
+        capture_output=True,
+        text=True,
+        cwd=lesson.ROOT,
+        env={**os.environ, "KERAS_THEANO_ENGINE": name, "IPYTHONDIR": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+    *_, first, second = done.stdout.splitlines()
+    assert second == "any engine"
+    if left_out:
+        assert first.startswith("This cell looks into Keras on Theano; it is left out on Keras ")
+        assert f"on TensorFlow {lesson.version('tensorflow', 'tensorflow-cpu')}." in first
+    else:
+        assert first == "CPU"
+
+
+@pytest.fixture
+def full_size(monkeypatch):
+    monkeypatch.setattr(lesson, "full", True)
+
+
+@pytest.mark.parametrize(
+    ("value", "full_band", "shown"),
+    [
+        (0.98, (0.97, 1), "expected 0.97 to 1"),
+        (0.92, None, "expected 0.9 to 0.95"),
+    ],
+)
+def test_at_full_size_the_full_band_counts_where_there_is_one(
+    full_size, value, full_band, shown, capsys
+):
+    lesson.checkpoint("accuracy", value, 0.9, 0.95, full_band=full_band)
+    assert shown in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("value", "full_band"), [(0.92, (0.97, 1)), (0.98, None)])
+def test_at_full_size_a_value_outside_its_band_fails(full_size, value, full_band):
+    with pytest.raises(lesson.CheckpointError):
+        lesson.checkpoint("accuracy", value, 0.9, 0.95, full_band=full_band)
+
+
+def test_at_small_size_the_full_band_does_not_count(capsys):
+    lesson.checkpoint("accuracy", 0.92, 0.9, 0.95, full_band=(0.97, 1))
+    assert "expected 0.9 to 0.95" in capsys.readouterr().out
+    with pytest.raises(lesson.CheckpointError):
+        lesson.checkpoint("accuracy", 0.98, 0.9, 0.95, full_band=(0.97, 1))
+
+
+def test_an_empty_full_band_is_refused_at_small_size_too():
+    with pytest.raises(ValueError, match="band 1 to 0.97 is empty"):
+        lesson.checkpoint("accuracy", 0.92, 0.9, 0.95, full_band=(1, 0.97))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [(None, "False"), ("", "False"), ("0", "False"), ("1", "True")]
+)
+def test_full_size_is_on_where_the_variable_says_so_only(monkeypatch, text, expected):
+    monkeypatch.delenv(lesson.FULL_VARIABLE, raising=False)
+    if text is not None:
+        monkeypatch.setenv(lesson.FULL_VARIABLE, text)
+    assert _in_new_python("from utils import lesson; print(lesson.full)") == expected
+
+
+def test_a_full_size_of_another_word_is_refused(monkeypatch):
+    monkeypatch.setenv(lesson.FULL_VARIABLE, "yes")
+    code = "try: from utils import lesson\nexcept ValueError as error: print(error)"
+    assert "THINKING_IN_KERAS_FULL=yes: 1 asks for the full size" in _in_new_python(code)
+
+
+def test_start_says_that_it_is_full_size(full_size, capsys):
+    lesson.start()
+    assert "Full size: the full public data sets" in capsys.readouterr().out
 
 
 def test_finish_counts_this_lesson_only(capsys):

@@ -11,9 +11,10 @@ def test_each_program_gives_its_own_text():
     assert run_programs({"a": "print('é')", "b": "print(2 + 2)"}) == {"a": "é\n", "b": "4\n"}
 
 
-def test_programs_find_the_course_and_no_engine_is_inherited(monkeypatch):
-    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    source = "import os, utils.lesson; print(os.environ.get('KERAS_BACKEND'))"
+@pytest.mark.parametrize("name", ["KERAS_BACKEND", "KERAS_THEANO_ENGINE"])
+def test_programs_find_the_course_and_no_engine_is_inherited(monkeypatch, name):
+    monkeypatch.setenv(name, "tensorflow")
+    source = f"import os, utils.lesson; print(os.environ.get('{name}'))"
     assert run_programs({"a": source}) == {"a": "None\n"}
 
 
