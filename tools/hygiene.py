@@ -184,7 +184,9 @@ def _source_problems(source):
 
 
 def _call_problems(call):
-    name, given = call.func.id, {keyword.arg: keyword.value for keyword in call.keywords}
+    name = call.func.id
+    # What `**controls` holds is not to be seen here.
+    given = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
     if name in ("exec", "eval"):
         return [f"{name}(...) is machinery, which belongs in utils"]
     if name == "reveal" and len(call.args) > 1 and isinstance(call.args[1], ast.Constant):

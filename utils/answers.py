@@ -179,7 +179,7 @@ def _require(condition, value, wanted, subject):
     if condition:
         return
     if isinstance(value, str):
-        meant = any(letter.isdigit() for letter in value) or value in ("True", "False")
+        meant = any(letter.isdigit() for letter in value) or "True" in value or "False" in value
         words = "text: leave the quotes away" if meant else f"text, and {wanted} is asked for"
     elif value is None:
         words = (

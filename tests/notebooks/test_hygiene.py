@@ -204,6 +204,7 @@ def test_old_words(good, text, fine):
         ("explore(draw, labels=words, k=(1, 9))", "write the labels"),
         ("explore(draw, learning_rate=(0, 1), rows_of_it=(1, 9))", ""),
         ('explore(draw, labels={"w": "weight w"}, w=(0, 1))', ""),
+        ("explore(draw, **menus)", ""),
     ],
 )
 def test_calls(good, source, message):
