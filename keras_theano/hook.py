@@ -15,6 +15,7 @@ And it lets the engine run a recurrent layer as a whole, which Keras asks for LS
 """
 
 import ast
+import functools
 import importlib.machinery
 import importlib.util
 import os
@@ -152,6 +153,28 @@ def _fuse_cells(module):
     module.RNN.inner_loop = inner_loop
 
 
+def _leave_out_unknown_batch(module):
+    """Let a stateful RNN of Keras 3.13 not compare a batch's size that the graph does not know."""
+    original = module.RNN.call
+
+    @functools.wraps(original)  # Keras reads the names of its arguments
+    def call(self, sequences, *args, **kwargs):
+        expected = self._expected_batch_size
+        try:
+            if sequences.shape[0] is None:
+                self._expected_batch_size = None
+            return original(self, sequences, *args, **kwargs)
+        finally:
+            self._expected_batch_size = expected
+
+    module.RNN.call = call
+
+
+def _mend_rnn(module):
+    _fuse_cells(module)
+    _leave_out_unknown_batch(module)
+
+
 class _OpsOfEmbedding:
     """`keras.ops` as Embedding sees it."""
 
@@ -191,7 +214,7 @@ _AFTERWARDS = {
     "keras.src.utils.traceback_utils": _hide_frames,
     "keras.src.layers.core.embedding": _refuse_negative_indices,
     "keras.src.layers.preprocessing.image_preprocessing.random_brightness": _spare_images,
-    "keras.src.layers.rnn.rnn": _fuse_cells,
+    "keras.src.layers.rnn.rnn": _mend_rnn,
 }
 
 

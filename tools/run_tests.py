@@ -25,7 +25,9 @@ REPORTS = ROOT / "build" / "reports"
 
 LINT = ["ruff", "check", "."]
 FORMAT = ["ruff", "format", "--check", "."]
-UNIT = ["pytest", "tests", "--ignore=tests/browser"]
+# A file's tests stay together: they share what is dear to make.
+PARALLEL = ["-n", "logical", "--maxprocesses=4", "--dist=loadfile"]
+UNIT = ["pytest", "tests", "--ignore=tests/browser", *PARALLEL]
 NOTEBOOKS = ["pytest", "lessons", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
 BROWSER = ["pytest", "tests/browser"]
 # Runs pytest in processes of its own, and writes one report like pytest's.

@@ -225,7 +225,8 @@ def explain(error):
 
 
 def _advice(error, message, place):
-    if isinstance(error, IndexError) and "with size 0" in message:
+    # Behind the last step of a loop of no steps stands the state before it alone.
+    if isinstance(error, IndexError) and re.search("with size 0|index -2 .* with size 1$", message):
         return "There is nothing along that axis: a sequence needs a step at least."
     if isinstance(error, IndexError):
         return (

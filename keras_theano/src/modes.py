@@ -179,6 +179,7 @@ _LEFT_OUT = {
     "local_dot22_to_dot22scalar": "A factor of a product costs nothing in the chain that follows it.",
     "inplace_elemwise": "ForTheVM sees to what may be done in place.",
     "c_blas": "Looking for a BLAS to link to makes PyTensor 2.38 warn a learner that there is none.",
+    "local_usmm": "It asks for that BLAS as well, and its products are of sparse matrices.",
     "gemm_optimizer": "A product with a sum in one is two passes in NumPy, and without SharedDot's threads.",
     "local_careduce_fusion": "A sum into which PyTensor 2.38 has fused its argument is right in C alone.",
     "local_gemm_to_gemv": "A product with a row or column made by it cannot do float16, and prints an error.",
