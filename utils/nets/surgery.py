@@ -26,13 +26,17 @@ def cut(model: keras.Model, at: str) -> tuple[keras.Model, keras.Model]:
     seam, graph = output_of(model, at), graph_of(model)
     if seam is graph.output:
         raise ValueError(f"{at!r} is the last layer of {model.name!r}: there is nothing above it.")
+    way_round = (
+        f"{model.name!r} cannot be cut at {at!r}: what is above it also takes something from below "
+        "by another way. Cut where all ways meet."
+    )
     try:
         above = keras.Model(seam, graph.output)
     except ValueError as error:
-        raise ValueError(
-            f"{model.name!r} cannot be cut at {at!r}: what is above it also takes something from "
-            "below by another way. Cut where all ways meet."
-        ) from error
+        raise ValueError(way_round) from error
+    if any(tensor._keras_history.operation in above.layers for tensor in graph.inputs):
+        # Keras 3.13 lets it pass.
+        raise ValueError(way_round)
     return keras.Model(graph.input, seam), above
 
 
