@@ -179,13 +179,15 @@ _LEFT_OUT = {
     "local_dot22_to_dot22scalar": "A factor of a product costs nothing in the chain that follows it.",
     "inplace_elemwise": "ForTheVM sees to what may be done in place.",
     "c_blas": "Looking for a BLAS to link to makes PyTensor 2.38 warn a learner that there is none.",
-    "local_usmm": "It asks for that BLAS as well, and its products are of sparse matrices.",
     "gemm_optimizer": "A product with a sum in one is two passes in NumPy, and without SharedDot's threads.",
     "local_careduce_fusion": "A sum into which PyTensor 2.38 has fused its argument is right in C alone.",
     "local_gemm_to_gemv": "A product with a row or column made by it cannot do float16, and prints an error.",
     "local_subtensor_merge_slice": "Slices of slices, merged, make the gradient of stacked cells grow "
     "without end.",
 }
+if "pytensor.sparse" in sys.modules:  # PyTensor 2.38 loads it at once
+    # Later versions register the name when they load it, and could not if a mode had named it before.
+    _LEFT_OUT["local_usmm"] = "It asks for that BLAS as well; its products are of sparse matrices."
 # PyTensor's rewrites that are wrong, in every mode -> how.
 _FAULTY = {
     "local_subtensor_of_reduce": "A part of a sum becomes a sum of a part, in a dtype that it forgets.",

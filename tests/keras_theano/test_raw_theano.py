@@ -303,3 +303,16 @@ def test_weights_of_a_model_may_be_read_and_changed(mode):
     double()
     np.testing.assert_allclose(model.predict(X, verbose=0), X @ now * 2, rtol=1e-5, atol=1e-6)
     assert np.isfinite(train()).all()
+
+
+def test_what_pytensor_loads_later_still_registers_its_rewrites():
+    """A name that a mode leaves out counts as taken, and its module could not be loaded any more."""
+    program = (
+        "import keras_theano, pytensor, pytensor.tensor as pt; x = pt.scalar('x');"
+        "pytensor.function([x], x + 1, mode=keras_theano.interpreter());"
+        "import pytensor.sparse, pytensor.scan, pytensor.tensor.signal; print('loaded')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=200
+    )
+    assert done.stdout == "loaded\n", done.stderr
