@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tests.notebooks.budget import budget, faults
+from tests.notebooks.budget import budget, faults, taken
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -88,6 +88,11 @@ def test_part_1_that_chooses_its_engine_itself_fails_where_the_variable_names_an
     status, output = run(keras, folder="part1", KERAS_THEANO_ENGINE="tensorflow")
     assert status == 1
     assert "Keras ran on theano instead of tensorflow" in output
+
+
+@pytest.mark.parametrize("clock, processor, seconds", [(276.0, 95.0, 95.0), (80.0, 140.0, 80.0)])
+def test_other_programs_are_no_fault_of_a_notebook(clock, processor, seconds):
+    assert taken(clock, processor) == seconds
 
 
 def test_memory_over_budget_fails(run):
