@@ -12,6 +12,12 @@ from utils.data.packs import DataError, has_sha256, sha256
 
 CACHE_VARIABLE = "THINKING_IN_KERAS_CACHE"
 
+# What to do where a download fails, for all messages about that.
+INSTEAD = (
+    "Without full=True, and without the environment variable THINKING_IN_KERAS_FULL, the lesson uses "
+    "the data in the checkout."
+)
+
 _CHUNK = 1 << 18
 
 
@@ -100,8 +106,7 @@ def _fetch_part(url, part, expected, attempts, pause, timeout):
         raise DataError(
             f"What {url} sends is not the file this course was made with: its SHA-256 is {found}, "
             f"{expected} was expected. It was thrown away. A proxy or log-in page may have answered "
-            "instead; if not, the publisher has changed the file. Without full=True the lesson uses "
-            "the data in the checkout."
+            f"instead; if not, the publisher has changed the file. {INSTEAD}"
         )
 
 
@@ -117,8 +122,7 @@ def _download(url, part, attempts, pause, timeout):
             if failures >= attempts:
                 raise DataError(
                     f"Could not download {url}: {cut}. Is there a network? What has arrived is kept, "
-                    "and the next call goes on from there. Without full=True the lesson uses the "
-                    "data in the checkout."
+                    f"and the next call goes on from there. {INSTEAD}"
                 ) from cut
             time.sleep(pause * 2 ** (failures - 1))
 
@@ -142,7 +146,9 @@ def _receive(url, part, start, timeout):
             raise _Cut("the server does not know the part that is here") from error
         if error.code in (408, 425, 429) or error.code >= 500:
             raise _Cut(f"the server answered {error.code} {error.reason}") from error
-        raise DataError(f"Could not download {url}: {error.code} {error.reason}.") from error
+        raise DataError(
+            f"Could not download {url}: {error.code} {error.reason}. {INSTEAD}"
+        ) from error
     except (OSError, http.client.HTTPException) as error:
         raise _Cut(str(getattr(error, "reason", error)) or type(error).__name__) from error
 

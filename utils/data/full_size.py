@@ -21,6 +21,7 @@ CIFAR10_CLASSES = tuple(
 DOGS_VS_CATS_CLASSES = ("cat", "dog")
 
 _KERAS_DATASETS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
+_MNIST = {"mnist.npz": "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"}
 _FASHION = {
     "train-images-idx3-ubyte.gz": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
     "train-labels-idx1-ubyte.gz": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
@@ -39,10 +40,8 @@ def train_test(arrays: Mapping[str, np.ndarray]) -> TrainTest:
 
 def full_mnist() -> TrainTest:
     """MNIST's own 60,000 + 10,000 digits, uint8 `(n, 28, 28)` (11 MB to download)."""
-    path = fetch_full(
-        f"{_KERAS_DATASETS}/mnist.npz",
-        "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
-    )
+    ((file, checksum),) = _MNIST.items()
+    path = fetch_full(f"{_KERAS_DATASETS}/{file}", checksum)
     with np.load(path, allow_pickle=False) as arrays:
         return train_test(arrays)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from utils.data.downloads import INSTEAD
 from utils.data.packs import DataError, load_arrays, pack_path
 from utils.data.splits import Samples, TrainTest, TrainValidationTest
 from utils.data.tables import read_table
@@ -66,8 +67,7 @@ def _imdb() -> TrainTest:
         words = {number: word for word, number in imdb.get_word_index().items()}
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise DataError(
-            f"Could not load the IMDB reviews: {error}. Is there a network? Without full=True the "
-            "lesson uses the data in the checkout."
+            f"Could not load the IMDB reviews: {error}. Is there a network? {INSTEAD}"
         ) from error
     splits = []
     for sequences, labels in parts:
