@@ -1,6 +1,7 @@
 """Graphs of real models, seen whole and true."""
 
 import keras
+import matplotlib
 import numpy as np
 import pytensor
 import pytest
@@ -80,6 +81,14 @@ ROWS = {
         {"see", "read", "mix", "price"},
     ),
 }
+
+
+@pytest.fixture(autouse=True)
+def matplotlib_as_it_comes():
+    """Other tests set the lessons' style, with a larger type, in the same process."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
 
 
 @pytest.fixture(scope="module", params=MODELS, ids=lambda make: make.__name__)

@@ -56,7 +56,10 @@ def executed(tmp_path_factory):
             pytest.skip(str(reason))
         raise
     notebook = nbformat.read(CLASSIC, as_version=4)
-    ask = "print(json.dumps({w: [float(n) for n in losses] for w, (losses, _) in runs.items()}))"
+    ask = (
+        "import json\n"
+        "print(json.dumps({w: [float(n) for n in losses] for w, (losses, _) in runs.items()}))"
+    )
     notebook.cells.append(new_code_cell(ask))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PATH", str(prefix / "share" / "jupyter"))
