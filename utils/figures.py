@@ -157,7 +157,11 @@ def _levels(pictures, limits):
 
 
 def pipeline(
-    stages: Sequence[str], cut: str | None = None, new: Sequence[str] = (), inches: float = 1.6
+    stages: Sequence[str],
+    cut: str | None = None,
+    new: Sequence[str] = (),
+    inches: float = 1.6,
+    roads: Iterable[tuple[str, str]] = (),
 ) -> Figure:
     """A drawing of a network as a row of boxes; with `cut`, what is cut off and what comes instead.
 
@@ -167,9 +171,12 @@ def pipeline(
             stages that follow are pale. None: nothing is cut.
         new: the stages of a new head, drawn below those that are cut off.
         inches: from one box to the next; one inch is 80 pixels on the page.
+        roads: pairs of first lines of stages: an arrow leads from the one to the other, above those
+            that it passes by.
 
     Raises:
-        ValueError: no stages, no stage is called `cut`, or a new head without a cut.
+        ValueError: no stages, no stage is called `cut`, a new head without a cut, or a road from or to
+            no stage.
     """
     import matplotlib.pyplot as plt
 
@@ -178,11 +185,17 @@ def pipeline(
         raise ValueError(f"There is no stage {cut!r} to cut behind, but {names}.")
     if new and cut is None:
         raise ValueError("A new head needs a `cut`, behind which it is put on.")
+    roads = list(roads)
+    if lost := {name for road in roads for name in road} - set(names):
+        raise ValueError(f"There is no stage {lost.pop()!r} for a road, but {names}.")
     kept = len(stages) if cut is None else names.index(cut) + 1
     columns, rows = max(len(stages), kept + len(new)), 2 if new else 1
-    figure, ax = plt.subplots(figsize=(inches * columns, 0.95 * rows))
+    top = 0.95 if roads else 0.55
+    figure, ax = plt.subplots(figsize=(inches * columns, 0.95 * (rows - 0.55 + top)))
     for n, stage in enumerate(stages):
         _box(ax, n, 0, stage, arrow=n > 0, colour="C0" if n < kept else None)
+    for start, end in roads:
+        _road(ax, names.index(start), names.index(end))
     for n, stage in enumerate(new, kept):
         _box(ax, n, -1, stage, arrow=n > kept, colour="C1")
     if new:
@@ -191,7 +204,7 @@ def pipeline(
     if cut is not None:
         ax.axvline(kept - 0.5, 0.5 if new else 0, 1, color="black", linestyle=":", linewidth=1.2)
         ax.text(kept - 0.5, 0.42, "✂", rotation=-90, ha="center", va="center", fontsize=17)
-    ax.set(xlim=(-0.5, columns - 0.5), ylim=(0.5 - rows, 0.55))
+    ax.set(xlim=(-0.5, columns - 0.5), ylim=(0.5 - rows, top))
     ax.axis("off")
     figure.alt = f"Boxes in a row: {', '.join(names)}."
     if cut is not None:
@@ -199,8 +212,17 @@ def pipeline(
     if new:
         heads = ", ".join(stage.partition("\n")[0] for stage in new)
         figure.alt += f" Below it, instead: {heads}."
+    for start, end in roads:
+        figure.alt += f" A road leads from {start} to {end}, past what lies between."
     plt.close(figure)
     return figure
+
+
+def _road(ax, start, end):
+    """An arrow of `pipeline` from one column's box to another's, above those between."""
+    ax.plot([start, start, end], [0.31, 0.7, 0.7], color="C1", linewidth=2)
+    tip = {"arrowstyle": "->", "color": "C1", "linewidth": 2}
+    ax.annotate("", (end, 0.3), (end, 0.72), arrowprops=tip)
 
 
 def _box(ax, column, row, text, arrow, colour):

@@ -362,12 +362,22 @@ def test_pipeline_is_cut_and_gets_a_new_head():
     assert scissors.get_position()[0] == 1.5  # between "look" and "answer"
 
 
+def test_pipeline_with_a_road_past_a_stage():
+    fig = figures.pipeline(["in", "block", "+"], roads=[("in", "+")])
+    assert fig.alt.endswith(" A road leads from in to +, past what lies between.")
+    (road,) = fig.axes[0].lines
+    low, high = fig.axes[0].get_ylim()
+    assert road.get_xdata()[0] == 0 and road.get_xdata()[-1] == 2
+    assert all(low < height < high for height in road.get_ydata())
+
+
 @pytest.mark.parametrize(
     ("stages", "options", "message"),
     [
         ([], {}, "no stage"),
         (["a", "b"], {"cut": "c"}, "no stage 'c'"),
         (["a", "b"], {"new": ["head"]}, "needs a `cut`"),
+        (["a", "b"], {"roads": [("a", "c")]}, "no stage 'c' for a road"),
     ],
 )
 def test_pipeline_that_cannot_be(stages, options, message):

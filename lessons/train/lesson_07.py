@@ -1,0 +1,47 @@
+"""Train what lesson 07 shows of more seeds and combinations than it has time for.
+
+    python lessons/train/lesson_07.py
+
+The code is the lesson's own, from its cells that are tagged `train`. It writes the loss of every batch,
+and what is left when a block is taken out, to data/weights/lesson_07.json.
+"""
+
+import json
+import os
+from pathlib import Path
+
+# Products as small as these are as fast with one thread, and then add in the same order each time.
+os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
+import common
+
+DEPTHS, SEEDS = (3, 9, 15), range(5)
+NO_NORM = [(False, False, False), (True, False, False), (True, False, True)]
+# Blocks; with a road, with batch normalization, with blocks that begin silent, or without.
+KINDS = [(blocks, road, True, False) for blocks in DEPTHS for road in (False, True)]
+KINDS += [(DEPTHS[-1], *rest) for rest in NO_NORM]
+
+
+def build(folder: Path) -> None:
+    from utils.code import run_cells
+
+    lesson = run_cells(common.ROOT / "lessons" / "part1" / "07-where-and-how-deep.ipynb", "train")
+    runs = []
+    for seed in SEEDS:
+        for kind in KINDS:
+            net = lesson["network"](*kind, seed=seed)
+            losses = [round(loss, 3) for loss in lesson["learn"](net, seed)]
+            blocks, road, norm, _ = kind
+            run = {"kind": kind, "seed": seed, "losses": losses}
+            run["test accuracy"] = round(float(lesson["accuracy"](net)), 4)
+            if norm and blocks == DEPTHS[-1]:
+                left = lesson["without_each_block"](net, road)
+                run["without a block"] = [round(float(accuracy), 4) for accuracy in left]
+            runs.append(run)
+            print(run | {"losses": losses[-1]}, flush=True)
+    text = "[\n" + ",\n".join(json.dumps(run) for run in runs) + "\n]\n"
+    (folder / "lesson_07.json").write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    common.main(build)
