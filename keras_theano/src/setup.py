@@ -46,11 +46,15 @@ def install():
     shape_inference.install()
     # While a graph is rewritten, what replaces a layer's variable belongs to the layer.
     optdb.register("KeepMarks", KeepMarks(), "keep_marks", position=-10)
-    # Matrix products leave the steps of loops.
-    pushers = push_out.push_out_products_of_sequences, push_out.push_out_products_of_results
-    for place, rewriter in enumerate(pushers):
+    # A loop's steps do nothing twice, and matrix products leave them.
+    pushers = {
+        push_out.merge_within_steps: 0.5,
+        push_out.push_out_products_of_sequences: 3.1,
+        push_out.push_out_products_of_results: 3.2,
+        push_out.push_out_sums_of_products: 4.1,  # what PyTensor takes out of the loop comes first
+    }
+    for rewriter, position in pushers.items():
         one_pass = dfs_rewriter(rewriter, ignore_newtrees=True)
-        position = 3.1 + place / 10
         scan_seqopt1.register(rewriter.__name__, one_pass, "for_the_vm", position=position)
     # Last of all, the element-wise chains that PyTensor has fused and the matrix products become
     # ops that the VM runs well: PyTensor's own would run element by element in Python.

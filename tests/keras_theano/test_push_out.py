@@ -17,7 +17,12 @@ from keras_theano.src import modes
 
 RNG = np.random.default_rng(5)
 TIME, BATCH, FEATURES, UNITS = 6, 4, 3, 5
-NAMES = ("push_out_products_of_sequences", "push_out_products_of_results")
+NAMES = (
+    "merge_within_steps",
+    "push_out_products_of_sequences",
+    "push_out_products_of_results",
+    "push_out_sums_of_products",
+)
 
 
 def loop(step, x, h, *fixed, **options):
@@ -94,6 +99,73 @@ def test_a_product_by_matmul_and_by_one_that_changes():
     assert products_in_steps(function) == [1]
 
 
+FIXED = RNG.normal(size=(FEATURES, BATCH))
+
+
+def add_product(x, y, total):
+    return total + pt.dot(x.T, y)
+
+
+def add_made_product(x, y, total):
+    return pt.dot(pt.exp(x).T, pt.tanh(y) * x.sum()) + total
+
+
+# What is looked at -> (step, what is made of the sums, options, whether the product leaves the loop)
+SUMS = {
+    "last": (add_product, lambda sums: sums[-1], {}, True),
+    "last of some": (add_product, lambda sums: sums[-1], {"n_steps": 3}, True),
+    "backwards": (add_product, lambda sums: sums[-1], {"go_backwards": True, "n_steps": 3}, True),
+    "made in the step": (add_made_product, lambda sums: sums[-1], {}, True),
+    "all": (add_product, lambda sums: sums, {}, False),
+    "first and last": (add_product, lambda sums: sums[0] + sums[-1], {}, False),
+    "last but one": (add_product, lambda sums: sums[-2], {}, False),
+    "read in the step": (
+        lambda x, y, total: pt.dot(x.T, y) + total * pt.tanh(total).sum(),
+        lambda sums: sums[-1],
+        {},
+        False,
+    ),
+    "of what stays": (
+        lambda x, y, total: total + pt.dot(FIXED, pt.tanh(y) * pt.cumsum(x).sum()),
+        lambda sums: sums[-1],
+        {},
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("name", SUMS)
+def test_a_sum_of_products_is_one_product(name, known):
+    step, taken, options, leaves = SUMS[name]
+    shapes = [(TIME, BATCH, FEATURES), (TIME, BATCH, UNITS), (FEATURES, UNITS)]
+    arrays = [RNG.normal(size=shape) for shape in shapes]
+    inputs = [pt.TensorType("float64", a.shape if known else (None,) * 3)() for a in arrays[:2]]
+    inputs.append(pt.TensorType("float64", arrays[2].shape)())
+    # As a loop's gradient has it: the sums with what they begin with, of which the last is taken.
+    sums = pytensor.scan(
+        step,
+        sequences=inputs[:2],
+        outputs_info=[inputs[2]],
+        mode=modes.interpreter(),
+        return_updates=False,
+        **options,
+    )
+    sums = sums.owner.inputs[0] if name != "all" else sums  # from `states[1:]` back to the states
+    outputs = taken(sums)
+    functions = [
+        pytensor.function(inputs, outputs, mode=mode)
+        for mode in (
+            modes.interpreter(),
+            modes.interpreter().excluding(*NAMES, "scan_push_out_add"),
+        )
+    ]
+    assert_close(*[function(*arrays) for function in functions])
+    pushed, plain = map(products_in_steps, functions)
+    assert sum(plain) == 1
+    assert sum(pushed) == (0 if leaves else 1)
+
+
 class OwnCell(layers.Layer):
     state_size = output_size = UNITS
 
@@ -118,3 +190,25 @@ def test_an_own_cell_trains_with_one_product_a_step_each_way(sequences):
     model.train_on_batch(x, model.predict(x, verbose=0) + 1)
     (function,) = model.train_function.step.functions
     assert products_in_steps(function) == [1, 1]
+
+
+@pytest.mark.parametrize("cell", [layers.GRUCell, layers.LSTMCell])
+def test_cells_one_upon_another_compile_without_building_the_loops_again_and_again(
+    cell, monkeypatch
+):
+    """A loop was made anew for each matrix, with steps in which the gradient stood many times."""
+    sizes, init = [], Scan.__init__
+
+    def counting(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        sizes.append(len(self.fgraph.apply_nodes))
+
+    cells = [cell(3 + i, dropout=0.1, recurrent_dropout=0.1) for i in range(2)]
+    model = keras.Sequential([keras.Input((3, 4)), layers.RNN(cells)])
+    model.compile("sgd", "mse")
+    monkeypatch.setattr(Scan, "__init__", counting)
+    model.train_on_batch(np.zeros((2, 3, 4)), np.zeros((2, 4)))
+    # 24 and 23, also of three and five cells; without what this module does 33 and more.
+    assert len(sizes) <= 25
+    # The last: those of the steps that run.
+    assert sizes[-1] < 150
