@@ -48,7 +48,7 @@ def check_2(lesson_of):
             "Inputs and targets are the same. What is the easiest way to be perfect here?"
         )
         assert y.shape == x.shape, (
-            f"Each of the {length} inputs needs a target; there are {y.size}. The last target is a "
+            f"Each of the {length} inputs needs a target; yours are {y.size}. The last target is a "
             "character that is no input any more."
         )
         assert not np.array_equal(y, x - 1), "Those are the letters before. Which comes after?"
@@ -96,7 +96,7 @@ def check_3(factor_and_weight):
     assert not np.isclose(factor, 45), "One step back: times 0.9. Two steps back?"
     assert not np.isclose(factor, 0.9), "That is one step. Fifty of them?"
     assert not np.isclose(factor, 0.1**50), "Each step keeps 0.9 of it, not 0.1."
-    assert np.isclose(factor, 0.9**50, rtol=0.02), "Multiply by 0.9 fifty times."
+    assert np.isclose(factor, 0.9**50, rtol=0.05), "Multiply by 0.9 fifty times."
     assert weight < 1, "At 1 or more nothing is lost. One hundredth is to be left."
     assert not np.isclose(weight, 1 - 0.99 / 200, atol=1e-5), (
         "Blame is multiplied at each step, so the loss of each step is not the same. Which number "
@@ -122,6 +122,7 @@ def wrong_3():
         (0.9**50, 1 - 0.99 / 200),
         (0.9**50, 0.01 ** (1 / 50)),
         (0.9**50, 1.0),
+        (0.0052, 0.98),
         (0.1**50, 0.977),
         0.9**50,
         ("a", "b"),
@@ -181,7 +182,8 @@ def check_5(sharpen):
     )
     assert not np.allclose(cold, p), (
         "At a temperature of 0.5 nothing has changed. Dividing all by the same number and then by "
-        "their sum undoes itself: what do the scores' logarithms do?"
+        "their sum undoes itself. Scores are logarithms of probabilities: to divide those by 2, what "
+        "do you do with the probabilities?"
     )
     assert not np.allclose(cold, softmax(p / 0.5)), (
         "softmax makes probabilities of scores. These are probabilities already: take powers."
@@ -268,13 +270,14 @@ def check_6(after):
     assert not np.allclose(first, after(_Counting(), "c")), (
         "After 'abc' it gives the same as after 'c'. When does it forget?"
     )
+    net.predict_on_batch([[7]])  # somebody else has let it read meanwhile
     assert np.allclose(after(net, "abc"), first), (
-        "Asked a second time, it gives another answer: it still remembers the text before. Who "
-        "makes it forget, and when?"
+        "Asked a second time, after another text, it gives another answer: it still remembers that "
+        "text. Who makes it forget, and when?"
     )
     assert np.isclose(np.sum(first), 1, atol=1e-4), "Probabilities add up to 1: softmax."
     assert len(read) == 3, (
-        f"Of the three letters of 'abc' it has read {len(read)}, one after the other."
+        f"After 'abc' it should remember the three letters; it remembers {len(read)}."
     )
     return "Forget once, before the first letter, and never in between."
 
@@ -297,6 +300,12 @@ def wrong_6():
             scores = net.predict_on_batch(encode(letter)[None])
         return softmax(scores[0, -1])
 
+    def forgets_afterwards(net, text):
+        for letter in text:
+            scores = net.predict_on_batch(encode(letter)[None])
+        forget(net)
+        return softmax(scores[0, -1])
+
     def scores_only(net, text):
         forget(net)
         return net.predict_on_batch(encode(text)[None])[0, -1]
@@ -311,4 +320,4 @@ def wrong_6():
         forget(net)
         return softmax(net.predict_on_batch(encode(text)[None]), axis=-1)
 
-    return [forgets, never, scores_only, twice, all_of_them, 0.5]
+    return [forgets, never, forgets_afterwards, scores_only, twice, all_of_them, 0.5]
