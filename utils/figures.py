@@ -29,6 +29,7 @@ __all__ = [
     "coloured_text",
     "picture_grid",
     "pipeline",
+    "stamping",
     "table",
     "to_html",
     "use_style",
@@ -295,6 +296,87 @@ def coloured_text(
         "white-space:pre-wrap;word-break:normal"  # lines may break between words alone
     )
     return HTML(f'<pre style="{style}">{"".join(spans)}</pre>')
+
+
+def stamping(picture: np.ndarray, stamp: np.ndarray, row: int = 0, column: int = 0) -> Figure:
+    """A drawing of a convolution on its way over a small picture: numbers, stamp and answers.
+
+    The window that the stamp covers is framed, and so is its answer; the answers of places that
+    come later, row by row, are still blank.
+
+    Args:
+        picture: `(height, width)`, small whole numbers; a dozen a side at most can be read.
+        stamp: `(rows, columns)`, no larger than the picture.
+        row, column: where the stamp's upper left corner is.
+
+    Raises:
+        ValueError: the stamp does not lie on the picture there.
+    """
+    import matplotlib.pyplot as plt
+
+    picture, stamp = np.asarray(picture), np.asarray(stamp)
+    windows = np.lib.stride_tricks.sliding_window_view(picture, stamp.shape)
+    answers = (windows * stamp).sum((2, 3))
+    if not (0 <= row < answers.shape[0] and 0 <= column < answers.shape[1]):
+        raise ValueError(
+            f"The stamp has {answers.shape[0]} x {answers.shape[1]} places, counted from 0: row "
+            f"{row}, column {column} is none of them."
+        )
+    known = np.arange(answers.size).reshape(answers.shape) <= row * answers.shape[1] + column
+    grids = {"picture": picture, "stamp": stamp, "answer": np.where(known, answers, np.nan)}
+    widths = [grid.shape[1] for grid in grids.values()]
+    figure, axes = plt.subplots(
+        1,
+        3,
+        figsize=(0.42 * sum(widths) + 1.6, 0.42 * picture.shape[0] + 0.5),
+        width_ratios=widths,
+        layout="constrained",
+    )
+    figure.get_layout_engine().set(wspace=0.1)
+    for ax, (title, grid) in zip(axes, grids.items(), strict=True):
+        _numbers(ax, grid, title)
+    _frame(axes[0], row, column, stamp.shape)
+    _frame(axes[2], row, column, (1, 1))
+    window = picture[row : row + stamp.shape[0], column : column + stamp.shape[1]]
+    terms = [f"{a:g} × {b:g}" for a, b in zip(window.flat, stamp.flat, strict=True) if a and b]
+    sum_, total = _signed(" + ".join(terms) or "0"), _signed(f"{answers[row, column]:g}")
+    figure.suptitle(f"{sum_} = {total}", fontsize=11)
+    figure.alt = (
+        f"Three grids of numbers. The stamp lies at row {row}, column {column} of the picture; "
+        f"number times number, added up, makes {total}, which stands there in the answer."
+    )
+    plt.close(figure)
+    return figure
+
+
+def _numbers(ax, grid, title):
+    """A grid of numbers on a ground as dark as they are large, whatever their sign; blank where NaN."""
+    sizes = np.abs(np.nan_to_num(grid))
+    ax.imshow(sizes, cmap="Blues", vmin=0, vmax=2 * max(sizes.max(), 1))  # pale: the text is black
+    for (row, column), number in np.ndenumerate(grid):
+        if not np.isnan(number):
+            ax.text(column, row, _signed(f"{number:g}"), ha="center", va="center", fontsize=11)
+    ax.set_xticks(np.arange(grid.shape[1] + 1) - 0.5, [])
+    ax.set_yticks(np.arange(grid.shape[0] + 1) - 0.5, [])
+    ax.grid(True, color="#BBBBBB", alpha=1)
+    ax.tick_params(length=0)
+    ax.set_title(title)
+    ax.spines[:].set_visible(False)
+
+
+def _signed(text):
+    """Numbers with a minus sign that is as long as a plus."""
+    return text.replace("-", "−")
+
+
+def _frame(ax, row, column, shape):
+    """A frame round `shape` cells of a grid of numbers, from this row and column on."""
+    from matplotlib.patches import Rectangle
+
+    corner = (column - 0.5, row - 0.5)
+    ax.add_patch(
+        Rectangle(corner, shape[1], shape[0], fill=False, edgecolor="C1", linewidth=3, zorder=3)
+    )
 
 
 def table(

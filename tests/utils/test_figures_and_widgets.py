@@ -383,3 +383,31 @@ def test_pipeline_with_a_road_past_a_stage():
 def test_pipeline_that_cannot_be(stages, options, message):
     with pytest.raises(ValueError, match=message):
         figures.pipeline(stages, **options)
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_stamping_shows_one_place_and_no_answer_that_comes_later():
+    picture = np.arange(20).reshape(4, 5)
+    stamp = np.array([[0, 1, 0], [0, 0, -2], [0, 0, 0]])
+    fig = figures.stamping(picture, stamp, row=1, column=0)
+    assert fig._suptitle.get_text() == "6 × 1 + 12 × −2 = −18"
+    shown, used, answers = fig.axes
+    assert len(texts(shown)) == 20 and len(texts(used)) == 9
+    assert texts(answers) == ["−13", "−14", "−15", "−18"]  # 1 - 2 * 7 and so on, then blanks
+    (window,), (place,) = shown.patches, answers.patches
+    assert (window.get_xy(), window.get_width()) == ((-0.5, 0.5), 3)
+    assert (place.get_xy(), place.get_width()) == ((-0.5, 0.5), 1)
+    assert "row 1, column 0" in fig.alt and "makes −18" in fig.alt
+
+
+def test_stamping_of_nothing_but_zeros():
+    assert figures.stamping(np.zeros((3, 3)), np.ones((3, 3)))._suptitle.get_text() == "0 = 0"
+
+
+@pytest.mark.parametrize("place", [(2, 0), (0, 3), (-1, 0)])
+def test_stamping_beside_the_picture(place):
+    with pytest.raises(ValueError, match="2 x 3 places"):
+        figures.stamping(np.zeros((4, 5)), np.ones((3, 3)), *place)

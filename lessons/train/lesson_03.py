@@ -1,0 +1,103 @@
+"""Train what lesson 03 loads: its experiments over several seeds, its large convnets, and the rival.
+
+    python lessons/train/lesson_03.py
+
+The code is the lesson's own, from its cells that are tagged `train`; only the rival's tuning stands
+here. It writes data/weights/lesson_03.json (curves and answers) and data/weights/lesson_03.weights.h5,
+and prints the figures that the lesson states.
+"""
+
+import itertools
+import json
+import time
+from pathlib import Path
+
+import common
+import numpy as np
+
+RULER, OTHERS = range(10), range(6)  # seeds: of the ruler, and of all that is laid on it
+LOSS = "val_sparse_categorical_crossentropy"
+ILL = {"batch norm 0.99": {"momentum": 0.99}, "too small": {"maps": (2, 2), "hidden": 0}}
+
+
+def build(folder: Path) -> None:
+    from utils.code import run_cells
+
+    lesson = run_cells(common.ROOT / "lessons" / "part1" / "03-convolutions.ipynb", "train")
+    options = lesson["remedies"] | ILL
+    runs = {name: experiment(lesson, name, option) for name, option in options.items()}
+    made = {"runs": runs, "rival": rival(lesson)}
+    large(lesson, folder / "lesson_03.weights.h5")
+    text = json.dumps(made, separators=(",", ":"))
+    (folder / "lesson_03.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def experiment(lesson, name, option):
+    """The curves of one remedy, or of one way to be ill: a list of dicts, one a seed."""
+    seeds = RULER if name == "nothing" else OTHERS
+    runs = [lesson["run"](seed, **option)[1] for seed in seeds]
+    right, loss = ([curves[what][-1] for curves in runs] for what in ("val_accuracy", LOSS))
+    print(
+        f"{name:24} accuracy {np.mean(right):.4f} ± {np.std(right, ddof=1):.4f}, "
+        f"loss {np.mean(loss):.3f} ± {np.std(loss, ddof=1):.3f}",
+        flush=True,
+    )
+    return [
+        {what: [round(value, 4) for value in values] for what, values in curves.items()}
+        for curves in runs
+    ]
+
+
+def rival(lesson):
+    """A support vector machine, tuned on a part of the training pictures, and its test answers."""
+    from sklearn.svm import SVC
+    from threadpoolctl import threadpool_limits
+
+    names = ("x_train", "x_val", "x_all", "x_test")
+    x_train, x_val, x_all, x_test = [lesson[name].reshape(-1, 784) for name in names]
+    with threadpool_limits(1):
+        tuned = {
+            (C, gamma): SVC(C=C, gamma=gamma)
+            .fit(x_train[:6000], lesson["y_train"][:6000])
+            .score(x_val, lesson["y_val"])
+            for C, gamma in itertools.product((3, 10), (0.01, 0.02, 0.04))
+        }
+        for (C, gamma), score in tuned.items():
+            print(f"rival, 6,000 pictures: C {C}, gamma {gamma}: validation {score:.4f}")
+        C, gamma = max(tuned, key=tuned.get)
+        started = time.perf_counter()
+        machine = SVC(C=C, gamma=gamma).fit(x_all, lesson["y_all"])
+        answers = machine.predict(x_test)
+    right = float((answers == lesson["y_test"]).mean())
+    print(
+        f"rival, all pictures: test {right:.4f}, {time.perf_counter() - started:.0f} s", flush=True
+    )
+    return {"C": C, "gamma": gamma, "test answers": "".join(map(str, answers))}
+
+
+def large(lesson, path):
+    """The large convnet: judged by validation, then trained on all pictures with three seeds."""
+    data = {part: [lesson[f"{name}_{part}"] for name in "xy"] for part in ("train", "val", "all")}
+    net = lesson["large_net"](*data["train"], lesson["EPOCHS"], seed=0)
+    right = lesson["accuracy"](net, *data["val"])
+    print(f"large, {len(data['train'][0]):,} pictures: validation {right:.4f}", flush=True)
+    nets = [lesson["large_net"](*data["all"], lesson["EPOCHS"], seed) for seed in lesson["SEEDS"]]
+    save(lesson, nets, path)
+    for name, net in {**dict(enumerate(nets)), "together": lesson["together"](nets)}.items():
+        right = lesson["accuracy"](net, lesson["x_test"], lesson["y_test"])
+        print(f"large, all pictures, {name}: test {right:.4f}", flush=True)
+
+
+def save(lesson, nets, path):
+    """Save nets in half precision, which halves the file; loading turns it back."""
+    import keras
+
+    keras.config.set_dtype_policy("float16")
+    half = lesson["together"]([lesson["convnet"](**lesson["LARGE"]) for _ in nets])
+    half.set_weights([weight for net in nets for weight in net.get_weights()])
+    half.save_weights(path)
+    keras.config.set_dtype_policy("float32")
+
+
+if __name__ == "__main__":
+    common.main(build)
