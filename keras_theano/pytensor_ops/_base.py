@@ -22,7 +22,19 @@ class Differentiable:
             return self.pullback(inputs, outputs, output_grads)
 
 
-class TensorOp(Differentiable, Op):
+class Sized:
+    """What Ops derive from first that give their outputs' sizes as `output_shapes(node, shapes)`.
+
+    PyTensor's name for it is `infer_shape`, which gets the graph as well before PyTensor 3.3.
+    """
+
+    def __init_subclass__(cls, **kwargs):
+        if "output_shapes" in vars(cls):
+            cls.infer_shape = lambda self, *arguments: self.output_shapes(*arguments[-2:])
+        super().__init_subclass__(**kwargs)
+
+
+class TensorOp(Sized, Differentiable, Op):
     """An Op on dense tensors."""
 
     __props__ = ()

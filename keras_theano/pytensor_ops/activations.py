@@ -71,7 +71,7 @@ class _ElementwiseOp(TensorOp):
     def __str__(self):
         return f"{type(self).__name__}{{{', '.join(map(str, (self.name, *self.params)))}}}"
 
-    def infer_shape(self, fgraph, node, input_shapes):
+    def output_shapes(self, node, input_shapes):
         return [input_shapes[0]]
 
     def symbolic_value(self, x):
@@ -437,7 +437,7 @@ class _SoftmaxOp(TensorOp):
         self.axis = axis
         self.log = log
 
-    def infer_shape(self, fgraph, node, input_shapes):
+    def output_shapes(self, node, input_shapes):
         return [input_shapes[0]]
 
 

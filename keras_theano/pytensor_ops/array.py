@@ -185,7 +185,7 @@ class Take(TensorOp):
                 f"index {wrong} is out of bounds: there are {count} entries, numbered 0 to {count - 1}"
             ) from None
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         x, index = shapes
         return [(*x[: self.axis], *index, *x[self.axis + 1 :])]
 
@@ -245,7 +245,7 @@ class AddAt(TensorOp):
         added = added.reshape(size, lead, trail).swapaxes(0, 1).reshape(*before, size, *after)
         outputs[0][0] = np.ascontiguousarray(added, dtype=slices.dtype)
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         slices, index, _ = shapes
         after = slices[self.axis + len(index) :]
         return [(*slices[: self.axis], node.inputs[2], *after)]
@@ -292,7 +292,7 @@ class ArgPartition(TensorOp):
     def perform(self, node, inputs, outputs):
         outputs[0][0] = np.argpartition(inputs[0], self.kth, axis=-1)
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return shapes
 
     def pullback(self, inputs, outputs, output_grads):
@@ -344,7 +344,7 @@ class Bitcast(TensorOp):
             inputs[0].shape[:-1] + (-1,) if inputs[0].ndim else ()
         )
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         (shape,) = shapes
         if shape:
             shape = (*shape[:-1], self._last(node.inputs[0].dtype, shape[-1]))

@@ -140,7 +140,7 @@ class Conv(_ConvOp):
         arguments = self.arguments(sizes, window)
         self.run(conv_numpy.forward, x, kernel, arguments, output_storage[0], shape, *bias)
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         x, kernel = shapes
         return [(x[0], *self.output_sizes(x[1:-1], kernel[:-2]), kernel[-1])]
 
@@ -192,7 +192,7 @@ class ConvInputGradient(_ConvOp):
         arguments = self.arguments(sizes, window)
         self.run(conv_numpy.input_gradient, kernel, dy, arguments, output_storage[0], shape)
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         kernel, dy = shapes[:2]
         return [(dy[0], *node.inputs[2:], kernel[-2] * self.groups)]
 
@@ -247,7 +247,7 @@ class ConvKernelGradient(_ConvOp):
         arguments = self.arguments(sizes, window)
         self.run(conv_numpy.kernel_gradient, x, dy, arguments, output_storage[0], shape)
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         x, dy = shapes[:2]
         return [(*node.inputs[2:], x[-1] // self.groups, dy[-1])]
 

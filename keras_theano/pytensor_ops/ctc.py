@@ -74,7 +74,7 @@ class CTCLoss(_CTCOp):
         emitted = np.take_along_axis(values, states[None], axis=2)
         return states, emitted, skips
 
-    def infer_shape(self, fgraph, node, input_shapes):
+    def output_shapes(self, node, input_shapes):
         return [(input_shapes[0][0],)]
 
     def connection_pattern(self, node):
@@ -122,7 +122,7 @@ class CTCLossGradient(_CTCOp):
             slope[batch, :, states[:, state]] -= occupancy[:, :, state].T
         outputs[0][0] = slope.astype(log_probabilities.dtype)
 
-    def infer_shape(self, fgraph, node, input_shapes):
+    def output_shapes(self, node, input_shapes):
         return [input_shapes[0]]
 
     def connection_pattern(self, node):
@@ -276,7 +276,7 @@ class CTCBeamSearch(TensorOp):
     def _ranked(beams):
         return sorted(beams.items(), key=lambda item: (-np.logaddexp(*item[1]), item[0]))
 
-    def infer_shape(self, fgraph, node, input_shapes):
+    def output_shapes(self, node, input_shapes):
         batch, steps, _ = input_shapes[0]
         paths = pt.constant(self.top_paths, dtype="int64")
         return [(paths, batch, steps), (batch, paths)]

@@ -426,7 +426,7 @@ class SolveTriangular(TensorOp):
 
         return lambda a, b: jax.lax.linalg.triangular_solve(a, b, left_side=True, lower=self.lower)
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [shapes[1]]
 
     def pullback(self, inputs, outputs, output_grads):
@@ -450,7 +450,7 @@ class Solve(TensorOp):
 
         return jax.numpy.linalg.solve
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [shapes[1]]
 
     def pullback(self, inputs, outputs, output_grads):

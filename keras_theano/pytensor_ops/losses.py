@@ -73,7 +73,7 @@ class ClassLabels(TensorOp):
         _check_range(whole, classes)
         output_storage[0][0] = whole
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [shapes[0]]
 
     def connection_pattern(self, node):
@@ -118,7 +118,7 @@ class SparseCrossEntropy(TensorOp):
         loss = (_log_normalizer(values) - chosen)[..., 0]
         output_storage[0][0] = loss.astype(logits.dtype, copy=False)
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [shapes[0][:-1]]
 
     def connection_pattern(self, node):
@@ -165,7 +165,7 @@ class SparseCrossEntropyGradient(TensorOp):
         if result is not out:
             out[...] = result
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [shapes[0]]
 
     def connection_pattern(self, node):
@@ -215,7 +215,7 @@ class CrossEntropy(TensorOp):
         loss = np.einsum("...c,...c->...", surprise, goals)
         output_storage[0][0] = np.asarray(loss).astype(logits.dtype, copy=False)
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [shapes[0][:-1]]
 
     def symbolic(self, logits, targets):
@@ -249,7 +249,7 @@ class CrossEntropyGradient(TensorOp):
         output_storage[0][0] = dlogits.astype(logits.dtype, copy=False)
         output_storage[1][0] = surprise.astype(logits.dtype, copy=False)
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return shapes[:2]
 
     def symbolic(self, logits, targets, dloss):

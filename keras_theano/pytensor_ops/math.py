@@ -38,7 +38,7 @@ class ScatterReduce(TensorOp):
         method = {"mul": "multiply"}.get(self.kind, self.kind)
         return lambda base, rows, updates: getattr(base.at[rows], method)(updates)
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [shapes[0]]
 
     def connection_pattern(self, node):
@@ -125,7 +125,7 @@ class FourierTransform(TensorOp):
 
         return transform
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return shapes
 
     def pullback(self, inputs, outputs, output_grads):
@@ -164,7 +164,7 @@ class RealFourier(TensorOp):
 
         return transform
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [(*shapes[0][:-1], node.inputs[1] // 2 + 1)] * 2
 
     def connection_pattern(self, node):
@@ -207,7 +207,7 @@ class InverseRealFourier(TensorOp):
 
         return transform
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [(*shapes[0][:-1], node.inputs[2])]
 
     def connection_pattern(self, node):

@@ -132,7 +132,7 @@ class Moments(TensorOp):
         output_storage[0][0] = mean.astype(x.dtype, copy=False)
         output_storage[1][0] = variance.astype(x.dtype, copy=False)
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [(shapes[0][self.axis],)] * 2
 
     def symbolic(self, x):
@@ -192,7 +192,7 @@ class BatchNormalization(TensorOp):
             if buffer is not None:
                 target[part] = result
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [shapes[0]]
 
     def connection_pattern(self, node):
@@ -287,7 +287,7 @@ class BatchNormalizationGradient(TensorOp):
         ):
             storage[0] = value.astype(x.dtype, copy=False)
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [shapes[0], *([shapes[1]] * 4)]
 
     def connection_pattern(self, node):

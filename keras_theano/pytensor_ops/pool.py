@@ -107,7 +107,7 @@ class _PoolOp(TensorOp):
             result = result * np.maximum(count, 1).astype(dtype).reshape(shape)
         return result
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         x = shapes[0]
         return [(x[0], *self.places(x[1:-1]), x[-1])]
 
@@ -227,7 +227,7 @@ class MaxPoolGradient(_PoolOp):
 
         split(x.shape[0], x.size, part)
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [shapes[0]]
 
     def connection_pattern(self, node):
@@ -268,7 +268,7 @@ class MaxPoolSelect(_PoolOp):
             waiting[outputs] ^= hit
             out[outputs] += z[places] * hit
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [shapes[1]]
 
     def connection_pattern(self, node):
@@ -361,7 +361,7 @@ class AveragePoolGradient(_PoolOp):
         if result is not out:
             out[...] = result
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         dy = shapes[0]
         return [(dy[0], *node.inputs[1:], dy[-1])]
 

@@ -53,7 +53,7 @@ class RandomDraw(TensorOp):
         drawn = _DRAWS[self.distribution](generator(seed), params, shape, np.dtype(self.dtype))
         outputs[0][0] = np.asarray(drawn).astype(self.dtype, copy=False)
 
-    def infer_shape(self, fgraph, node, input_shapes):
+    def output_shapes(self, node, input_shapes):
         return [tuple(node.inputs[1 + self.n_params :])]
 
     def connection_pattern(self, node):
@@ -97,7 +97,7 @@ class Permutation(TensorOp):
         seed, size = inputs
         outputs[0][0] = generator(seed).permutation(int(size))
 
-    def infer_shape(self, fgraph, node, input_shapes):
+    def output_shapes(self, node, input_shapes):
         return [(node.inputs[1],)]
 
     def connection_pattern(self, node):
@@ -148,7 +148,7 @@ class Categorical(TensorOp):
         found = found.reshape(points.shape) - row * classes
         outputs[0][0] = np.clip(found, 0, classes - 1).astype(self.dtype)
 
-    def infer_shape(self, fgraph, node, input_shapes):
+    def output_shapes(self, node, input_shapes):
         return [(input_shapes[1][0], node.inputs[2])]
 
     def connection_pattern(self, node):

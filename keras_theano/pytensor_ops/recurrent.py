@@ -102,7 +102,7 @@ class SimpleRNN(_RecurrentOp):
         time, batch, units = x.type.shape
         return Apply(self, inputs, [pt.TensorType(x.dtype, (_plus_one(time), batch, units))()])
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         time, batch, units = shapes[0]
         return [(time + 1, batch, units)]
 
@@ -173,7 +173,7 @@ class SimpleRNNGrad(_RecurrentOp):
         inputs = [hs, recurrent_kernel, grad_h, *mask]
         return Apply(self, inputs, [*outputs, recurrent_kernel.type()])
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         time, batch, units = shapes[0]
         return [(time - 1, batch, units), (batch, units), shapes[1]]
 
@@ -249,7 +249,7 @@ class LSTM(_RecurrentOp):
         gates = pt.TensorType(x.dtype, (time, batch, width))
         return Apply(self, inputs, [states(), states(), gates()])
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         x, h = shapes[:2]
         states = (x[0] + 1, x[1], h[1])
         return [states, states, x]
@@ -337,7 +337,7 @@ class LSTMGrad(_RecurrentOp):
         state = pt.TensorType(hs.dtype, hs.type.shape[1:])
         return Apply(self, inputs, [gates.type(), state(), state(), recurrent_kernel.type()])
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [shapes[2], shapes[0][1:], shapes[0][1:], shapes[3]]
 
     def perform(self, node, inputs, output_storage):
@@ -458,7 +458,7 @@ class GRU(_RecurrentOp):
         shapes = [(_plus_one(time), batch, units), (time, batch, width), (time, batch, units)]
         return Apply(self, inputs, [pt.TensorType(x.dtype, shape)() for shape in shapes])
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         x, h = shapes[:2]
         return [(x[0] + 1, x[1], h[1]), x, (x[0], x[1], h[1])]
 
@@ -541,7 +541,7 @@ class GRUGrad(_RecurrentOp):
         bias = pt.TensorType(hs.dtype, gates.type.shape[2:])
         return Apply(self, inputs, [gates.type(), state(), recurrent_kernel.type(), bias()])
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [shapes[1], shapes[0][1:], shapes[3], shapes[1][2:]]
 
     def perform(self, node, inputs, output_storage):

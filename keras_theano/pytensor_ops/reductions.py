@@ -106,7 +106,7 @@ class Recurrence(TensorOp):
         y = np.moveaxis(y, 0, self.axis)
         output_storage[0][0] = np.ascontiguousarray(y, node.outputs[0].type.dtype)
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [shapes[1]]
 
     def pullback(self, inputs, outputs, output_grads):

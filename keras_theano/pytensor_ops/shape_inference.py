@@ -22,14 +22,22 @@ from pytensor.tensor.elemwise import Elemwise
 
 
 def install():
-    """Make PyTensor's ops use these rules. Calls after the first change nothing."""
-    Elemwise.infer_shape = _elemwise_shapes
-    Join.infer_shape = _join_shapes
-    Split.infer_shape = _split_shapes
-    Scan.infer_shape = _scan_shapes
+    """Make PyTensor's ops use these rules."""
+    for op, rule in _RULES.items():
+        _replace(op, rule)
 
 
-def _elemwise_shapes(self, fgraph, node, shapes):
+def _replace(op, rule):
+    """Let a class of Ops use `rule(self, node, shapes, its own rule)`."""
+    original = op.infer_shape
+
+    def infer_shape(self, *arguments):  # (graph, node, shapes), from PyTensor 3.3 on (node, shapes)
+        return rule(self, *arguments[-2:], lambda: original(self, *arguments))
+
+    op.infer_shape = infer_shape
+
+
+def _elemwise_shapes(self, node, shapes, original):
     """Return each size from the first input that has it: that others agree, `perform` sees."""
     sizes = []
     for axis in range(node.outputs[0].type.ndim):
@@ -43,30 +51,32 @@ def _elemwise_shapes(self, fgraph, node, shapes):
     return [tuple(sizes)] * len(node.outputs)
 
 
-_original_join_shapes = Join.infer_shape
-
-
-def _join_shapes(self, fgraph, node, shapes):
+def _join_shapes(self, node, shapes, original):
     """Return the sum of the sizes along the axis; the others are those of the first input."""
-    if not isinstance(node.inputs[0], Constant):
-        return _original_join_shapes(self, fgraph, node, shapes)
-    axis = int(node.inputs[0].data)
-    return [_at(axis, sum(shape[axis] for shape in shapes[1:]), shapes[1])]
+    axis = _axis(self, node.inputs[0])
+    if axis is None:
+        return original()
+    joined = shapes if hasattr(self, "axis") else shapes[1:]
+    return [_at(axis, sum(shape[axis] for shape in joined), joined[0])]
 
 
-_original_split_shapes = Split.infer_shape
-
-
-def _split_shapes(self, fgraph, node, shapes):
+def _split_shapes(self, node, shapes, original):
     """Return the sizes that `splits` gives along the axis; the others are those of the input."""
-    _, axis, splits = node.inputs
-    if not isinstance(axis, Constant):
-        return _original_split_shapes(self, fgraph, node, shapes)
-    axis = int(axis.data)
+    axis = _axis(self, node.inputs[1])
+    if axis is None:
+        return original()
+    splits = node.inputs[-1]
     return [
         _at(axis, splits[i] if part.type.shape[axis] is None else part.type.shape[axis], shapes[0])
         for i, part in enumerate(node.outputs)
     ]
+
+
+def _axis(op, variable):
+    """Return the axis of an Op, which is an input of it before PyTensor 3.3, or None if computed."""
+    if hasattr(op, "axis"):
+        return op.axis
+    return int(variable.data) if isinstance(variable, Constant) else None
 
 
 def _at(axis, size, shape):
@@ -75,17 +85,16 @@ def _at(axis, size, shape):
     return (*shape[:axis], size, *shape[axis + 1 :])
 
 
-_original_scan_shapes = Scan.infer_shape
 _inner_shapes = weakref.WeakKeyDictionary()  # from a Scan's inner graph
 
 
-def _scan_shapes(self, fgraph, node, shapes):
+def _scan_shapes(self, node, shapes, original):
     """Return the sizes that PyTensor's own rule gives, from one pass through the inner graph."""
     info = self.info
     if self.fgraph not in _inner_shapes:
         _inner_shapes[self.fgraph] = None if info.as_while else _shapes_of_results(self)
     if _inner_shapes[self.fgraph] is None:
-        return _original_scan_shapes(self, fgraph, node, shapes)
+        return original()
     stand_ins, results = _inner_shapes[self.fgraph]
 
     sequences = 1 + info.n_seqs
@@ -119,7 +128,9 @@ def _shapes_of_results(op):
         sizes if hasattr(variable.type, "ndim") else None
         for sizes, variable in zip(stand_ins, op.inner_inputs, strict=True)
     ]
-    results = infer_inner_shapes(op.inner_nitsot_outs(op.inner_outputs), op.inner_inputs, shapes)
+    # A copy to build upon: from PyTensor 3.3 on, inner graphs can be read only.
+    inner = op.fgraph.unfreeze() if hasattr(op.fgraph, "unfreeze") else op.fgraph
+    results = infer_inner_shapes(op.inner_nitsot_outs(inner.outputs), inner.inputs, shapes)
     sizes = [size for shape in results if shape for size in shape]
     known = {*chain(*stand_ins)} >= {*explicit_graph_inputs(sizes)}
     return (stand_ins, results) if known else None
@@ -130,3 +141,11 @@ def _put(size, values):
     if isinstance(size, Constant):
         return size
     return values[size] if size in values else clone_replace(size, values)
+
+
+_RULES = {
+    Elemwise: _elemwise_shapes,
+    Join: _join_shapes,
+    Split: _split_shapes,
+    Scan: _scan_shapes,
+}

@@ -22,7 +22,7 @@ from pytensor.tensor.math import Sum
 from pytensor.tensor.type import TensorType
 
 from keras_theano.pytensor_ops import machine_code, normalization_onednn
-from keras_theano.pytensor_ops._base import output_array
+from keras_theano.pytensor_ops._base import Sized, output_array
 from keras_theano.pytensor_ops._threads import split
 from keras_theano.pytensor_ops.activations import Activation, ActivationGradient
 from keras_theano.pytensor_ops.conv import Conv
@@ -286,7 +286,7 @@ def _copy(inputs, out):
     np.copyto(out, inputs[0], casting="unsafe")
 
 
-class SharedDot(Op):
+class SharedDot(Sized, Op):
     """The product of two matrices, by all cores."""
 
     __props__ = ()
@@ -294,7 +294,7 @@ class SharedDot(Op):
     def make_node(self, a, b):
         return Apply(self, [a, b], [Dot22().make_node(a, b).outputs[0].clone()])
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [[shapes[0][0], shapes[1][1]]]
 
     def perform(self, node, inputs, output_storage):
@@ -310,7 +310,7 @@ class BiasedDot(SharedDot):
         return Apply(self, [a, b, bias], super().make_node(a, b).outputs)
 
 
-class BiasedConv(Op):
+class BiasedConv(Sized, Op):
     """A `Conv` and the addition of a bias (filters,) to its output; inputs x, kernel and bias."""
 
     __props__ = ("conv",)
@@ -321,14 +321,14 @@ class BiasedConv(Op):
     def make_node(self, x, kernel, bias):
         return Apply(self, [x, kernel, bias], self.conv.make_node(x, kernel).outputs)
 
-    def infer_shape(self, fgraph, node, shapes):
-        return self.conv.infer_shape(fgraph, node, shapes[:2])
+    def output_shapes(self, node, shapes):
+        return self.conv.output_shapes(node, shapes[:2])
 
     def perform(self, node, inputs, output_storage):
         self.conv.perform(node, inputs, output_storage)
 
 
-class NormalizationByMoments(Op):
+class NormalizationByMoments(Sized, Op):
     """`Moments` and `BatchNormalization` of the same x in one: inputs x, scale and offset.
 
     Outputs the normalized x, its mean and its variance.
@@ -343,7 +343,7 @@ class NormalizationByMoments(Op):
     def make_node(self, x, scale, offset):
         return Apply(self, [x, scale, offset], [x.type(), scale.type(), scale.type()])
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return shapes
 
     def perform(self, node, inputs, output_storage):
@@ -359,7 +359,7 @@ class NormalizationByMoments(Op):
         op.perform(node, [x, mean, variance, scale, offset], output_storage[:1])
 
 
-class SharedSum(Op):
+class SharedSum(Sized, Op):
     """The sum of floats over the leading axes, such as a bias's gradient over a batch.
 
     PyTensor's own `Sum` converts each element to float64; here float32 numbers are added in blocks
@@ -375,7 +375,7 @@ class SharedSum(Op):
         shape = x.type.shape[self.axes :]
         return Apply(self, [x], [TensorType(x.type.dtype, shape=shape)()])
 
-    def infer_shape(self, fgraph, node, shapes):
+    def output_shapes(self, node, shapes):
         return [shapes[0][self.axes :]]
 
     def perform(self, node, inputs, output_storage):

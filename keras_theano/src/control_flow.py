@@ -106,7 +106,7 @@ def _scan_node(f, init, xs, length, reverse):
         outputs_info=[*body.initial, *([None] * len(own_results))],
         non_sequences=captured,
         n_steps=length,
-        mode=modes.default_mode(),
+        **modes.of_a_loop(),
         return_list=True,
         return_updates=False,
     )

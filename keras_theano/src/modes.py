@@ -11,6 +11,7 @@ import pytensor
 from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Apply
+from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.vm import Loop, Stack, VMLinker
@@ -158,6 +159,12 @@ def device():
 def default_mode():
     """The PyTensor mode of the graphs that PyTensor compiles. (In JAX mode these are few.)"""
     return _MODES.get(current(), interpreter)()
+
+
+def of_a_loop():
+    """The mode as an argument of `pytensor.scan`: none from PyTensor 3.3 on, where a loop has the
+    mode of the function around it."""
+    return {} if hasattr(FunctionGraph, "freeze") else {"mode": default_mode()}
 
 
 def interpreter():

@@ -47,12 +47,23 @@ def _all_steps(matrices, matrix):
     return with_shape(product.reshape(shape), shape)
 
 
-def _remade(node, inputs, outputs, outer, **info):
-    """The outputs of a `Scan` node made anew with these inner and outer variables, as a list."""
-    op = node.op
+def _remade(node, inputs, outputs, outer, replace=None, **info):
+    """The outputs of a `Scan` node made anew, as a list.
+
+    Args:
+        inputs, outputs: Its inner variables, and new ones.
+        outer: The outer inputs.
+        replace: Inner variable -> what stands in its place.
+        info: What changes in the `Scan`'s own `info`.
+    """
+    op, thawed = node.op, {}
+    if hasattr(op.fgraph, "unfreeze"):  # PyTensor 3.3's inner graphs can be read only
+        thawed = op.fgraph.unfreeze(return_memo=True)[1]
+    outputs = [thawed.get(v, v) for v in outputs]
+    replace = {thawed.get(old, old): new for old, new in (replace or {}).items()}
     new = Scan(
-        inputs,
-        outputs,
+        [thawed.get(v, v) for v in inputs],
+        clone_replace(outputs, replace=replace) if replace else outputs,
         dataclasses.replace(op.info, **info),
         mode=op.mode,
         profile=op.profile,
@@ -70,9 +81,10 @@ def merge_within_steps(fgraph, node):
     PyTensor's gradient of a loop repeats the step for each of its results: 6,048 nodes where 1,402
     are different, for three GRU cells one upon another. All that rewrites the loop then copies them.
     """
-    steps = node.op.fgraph.clone()
+    inner = node.op.fgraph
+    steps = inner.unfreeze() if hasattr(inner, "unfreeze") else inner.clone()
     MergeOptimizer().rewrite(steps)
-    if len(steps.apply_nodes) == len(node.op.fgraph.apply_nodes):
+    if len(steps.apply_nodes) == len(inner.apply_nodes):
         return None
     return _remade(node, steps.inputs, steps.outputs, node.inputs)
 
@@ -94,12 +106,12 @@ def push_out_products_of_sequences(fgraph, node):
                 outer.append(values)
     if not stand_ins:
         return None
-    outputs = clone_replace(op.inner_outputs, replace=stand_ins)
     return _remade(
         node,
         [*stand_ins.values(), *op.inner_inputs],
-        outputs,
+        op.inner_outputs,
         [node.inputs[0], *outer, *node.inputs[1:]],
+        replace=stand_ins,
         n_seqs=op.info.n_seqs + len(outer),
     )
 

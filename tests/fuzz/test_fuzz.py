@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.fuzz import limits, models
+from tests.fuzz import compare, limits, models
 from tests.fuzz.fuzzer import Fuzzer
 
 KNOWN = json.loads(Path(__file__).with_name("known.json").read_text(encoding="utf-8"))
@@ -86,6 +87,30 @@ def test_a_planted_fault_is_found_and_shrunk(name, fuzzer_of_planted_faults, fuz
 
 def test_the_same_seed_gives_the_same_model(fuzzer):
     assert fuzzer.model(7) == fuzzer.model(7) != fuzzer.model(8)
+
+
+def results(**values):
+    values = {name.replace("_", "/"): np.array(value) for name, value in values.items()}
+    return {"values": values, "error": None, "warnings": [], "stderr": "", "seconds": 0}
+
+
+@pytest.mark.parametrize(
+    "loss, weight, kind",
+    [
+        ((np.nan, np.nan), (1.0, np.nan), None),  # lost on both: weights say no more
+        ((np.nan, 1.0), (1.0, 1.0), "not finite"),
+        ((1.0, 1.0), (1.0, np.nan), "not finite"),
+        ((np.inf, np.inf), (1.0, np.nan), "not finite"),
+        ((1.0, 1.0), (1.0, 2.0), "values"),
+    ],
+)
+def test_weights_are_compared_until_the_loss_is_no_number(loss, weight, kind):
+    spec = {"dtype": "float32", "nodes": [], "train": None}
+    ours, theirs = (
+        results(train_0_loss=one, weights_w=other) for one, other in zip(loss, weight, strict=True)
+    )
+    found = compare.fault(spec, ours, theirs)
+    assert (found and found[0]) == kind
 
 
 @pytest.mark.parametrize("limit", limits.LIMITS, ids=[limit.reason[:40] for limit in limits.LIMITS])

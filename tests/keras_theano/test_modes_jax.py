@@ -581,6 +581,7 @@ def test_a_gpu_that_jax_cannot_use_is_told_and_left(monkeypatch):
     monkeypatch.delenv(setting.VARIABLE, raising=False)
     monkeypatch.setattr(setting, "_chosen", None)
     monkeypatch.setattr(setting, "_automatic", "jax")
+    monkeypatch.setattr("keras_theano.src.jax_mode.has_gpu", lambda: False)
     with pytest.warns(UserWarning, match="JAX cannot use it"):
         loss = line().train_on_batch(*ONES)
     assert keras_theano.mode() == "vm"
