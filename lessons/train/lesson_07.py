@@ -1,9 +1,10 @@
-"""Train what lesson 07 shows of more seeds and combinations than it has time for.
+"""Train what lesson 07 begins with, and its deep networks with more seeds than it has time for.
 
     python lessons/train/lesson_07.py
 
-The code is the lesson's own, from its cells that are tagged `train`. It writes the loss of every batch,
-and what is left when a block is taken out, to data/weights/lesson_07.json.
+The code is the lesson's own, from its cells that are tagged `train`. It writes the weights of the
+network that finds things to data/weights/lesson_07.weights.h5. The loss of every batch of the deep
+networks, and what is left of them when a block is taken out, go to data/weights/lesson_07.json.
 """
 
 import json
@@ -26,6 +27,7 @@ def build(folder: Path) -> None:
     from utils.code import run_cells
 
     lesson = run_cells(common.ROOT / "lessons" / "part1" / "07-where-and-how-deep.ipynb", "train")
+    save_finder(lesson, folder / "lesson_07.weights.h5")
     runs = []
     for seed in SEEDS:
         for kind in KINDS:
@@ -41,6 +43,14 @@ def build(folder: Path) -> None:
             print(run | {"losses": losses[-1]}, flush=True)
     text = "[\n" + ",\n".join(json.dumps(run) for run in runs) + "\n]\n"
     (folder / "lesson_07.json").write_text(text, encoding="utf-8", newline="\n")
+
+
+def save_finder(lesson, path):
+    """Save `cells` for SqueezeNet's maps as they are: the standardising goes into its weights."""
+    kernel, bias = lesson["cells"].get_weights()
+    kernel = kernel / lesson["scale"][:, None]
+    lesson["cells"].set_weights([kernel, bias - lesson["offset"] @ kernel[0, 0]])
+    lesson["cells"].save_weights(path)
 
 
 if __name__ == "__main__":

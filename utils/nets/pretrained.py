@@ -89,6 +89,10 @@ class SizeCheck(layers.Layer):
         _check_size(images.shape[1:])
         return images
 
+    def compute_output_shape(self, shape):  # else Keras would call it with JAX's symbolic sizes
+        _check_size(shape[1:])
+        return shape
+
 
 def _check_size(shape):
     if any(side is not None and side < SMALLEST for side in shape[:2]):

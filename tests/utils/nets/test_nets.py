@@ -28,3 +28,22 @@ def test_on(engine):
         cwd=COURSE,
     )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+
+
+def test_any_size_on_jax():
+    pytest.importorskip("jax")
+    program = (
+        "import numpy as np\n"
+        "from utils.nets import squeezenet\n"
+        "body = squeezenet(include_top=False, input_shape=(None, None, 3))\n"
+        "print(body.predict(np.zeros((1, 64, 96, 3)), verbose=0).shape)\n"
+    )
+    paths = [str(COURSE), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {
+        "KERAS_BACKEND": "jax",
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment
+    )
+    assert done.stdout.strip() == "(1, 3, 5, 512)", done.stdout + done.stderr[-2000:]
