@@ -26,7 +26,7 @@ def build(folder: Path) -> None:
     lesson = run_cells(common.ROOT / "lessons" / "part1" / "03-convolutions.ipynb", "train")
     options = lesson["remedies"] | ILL
     runs = {name: experiment(lesson, name, option) for name, option in options.items()}
-    made = {"runs": runs, "rival": rival(lesson)}
+    made = {"shuffled": shuffling(lesson), "runs": runs, "rival": rival(lesson)}
     large(lesson, folder / "lesson_03.weights.h5")
     text = json.dumps(made, separators=(",", ":"))
     (folder / "lesson_03.json").write_text(text + "\n", encoding="utf-8", newline="\n")
@@ -46,6 +46,27 @@ def experiment(lesson, name, option):
         {what: [round(value, 4) for value in values] for what, values in curves.items()}
         for curves in runs
     ]
+
+
+def shuffling(lesson):
+    """Accuracy on the pictures as they are, and with their pixels shuffled: pairs, one a seed."""
+    import keras
+
+    (x, y), (x_val, y_val) = [
+        (lesson[f"x_{part}"][:4000], lesson[f"y_{part}"][:4000]) for part in ("train", "val")
+    ]
+    made = {}
+    for name, make in {"MLP": lesson["mlp"], "convnet": lesson["convnet"]}.items():
+        made[name] = []
+        for seed in OTHERS:
+            pair = []
+            for change in (np.asarray, lesson["shuffled"]):
+                keras.utils.set_random_seed(seed)
+                net = lesson["train"](make(), change(x), y, epochs=8)
+                pair.append(round(lesson["accuracy"](net, change(x_val), y_val), 4))
+            print(f"{name}, seed {seed}: as they are {pair[0]}, shuffled {pair[1]}", flush=True)
+            made[name].append(pair)
+    return made
 
 
 def rival(lesson):
