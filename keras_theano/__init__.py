@@ -124,9 +124,12 @@ def __getattr__(name):
     # Lazily, because these load Keras, and the engine must be chosen before that.
     if name in ("device", "gradients", "interpreter", "Tensor"):
         if engine() != "theano":
-            if name == "interpreter":
-                return _plain_interpreter
-            raise setting.other_engine(f"keras_theano.{name}")
+            if name != "interpreter":
+                raise setting.other_engine(f"keras_theano.{name}")
+            from keras_theano.pytensor_ops import interpreter
+
+            interpreter.install()
+            return interpreter.interpreter
         from keras_theano.src import modes, tensor, tracing
 
         return {
@@ -136,10 +139,3 @@ def __getattr__(name):
             "Tensor": tensor.Tensor,
         }[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def _plain_interpreter():
-    """Return what stands for `interpreter()` on another engine: PyTensor's own FAST_COMPILE."""
-    import pytensor
-
-    return pytensor.compile.mode.get_mode("FAST_COMPILE")

@@ -142,12 +142,6 @@ def static_size(variable):
     return int(variable.data) if isinstance(variable, Constant) else None
 
 
-def axis_size(variable, axis):
-    """The size of one axis: an int where the type knows it, else a symbolic scalar."""
-    static = variable.type.shape[axis]
-    return variable.shape[axis] if static is None else static
-
-
 def output_array(storage, shape, dtype):
     """The array to write an output into: the last call's, where PyTensor kept it and it fits."""
     array = storage[0]

@@ -14,7 +14,6 @@ from pytensor.graph.basic import Apply
 from . import conv_numpy
 from ._base import (
     TensorOp,
-    axis_size,
     compute_dtype,
     disconnected,
     float_inputs,
@@ -24,6 +23,7 @@ from ._base import (
     size_input,
     static_size,
 )
+from .sizes import size_of
 from .windows import as_padding, as_tuple, output_sizes, resolve_padding
 
 
@@ -150,8 +150,8 @@ class Conv(_ConvOp):
     def pullback(self, inputs, outputs, cotangents):
         x, kernel = inputs
         (dy,) = cotangents
-        sizes = [axis_size(x, axis) for axis in range(1, self.rank + 1)]
-        window = [axis_size(kernel, axis) for axis in range(self.rank)]
+        sizes = [size_of(x, axis) for axis in range(1, self.rank + 1)]
+        window = [size_of(kernel, axis) for axis in range(self.rank)]
         return [
             self.sibling(ConvInputGradient)(kernel, dy, *sizes),
             self.sibling(ConvKernelGradient)(x, dy, *window),
@@ -210,7 +210,7 @@ class ConvInputGradient(_ConvOp):
     def pullback(self, inputs, outputs, cotangents):
         kernel, dy = inputs[:2]
         (dx,) = cotangents
-        window = [axis_size(kernel, axis) for axis in range(self.rank)]
+        window = [size_of(kernel, axis) for axis in range(self.rank)]
         return [
             self.sibling(ConvKernelGradient)(dx, dy, *window),
             self.sibling(Conv)(dx, kernel),
@@ -265,7 +265,7 @@ class ConvKernelGradient(_ConvOp):
     def pullback(self, inputs, outputs, cotangents):
         x, dy = inputs[:2]
         (dkernel,) = cotangents
-        sizes = [axis_size(x, axis) for axis in range(1, self.rank + 1)]
+        sizes = [size_of(x, axis) for axis in range(1, self.rank + 1)]
         return [
             self.sibling(ConvInputGradient)(dkernel, dy, *sizes),
             self.sibling(Conv)(x, dkernel),
@@ -332,7 +332,7 @@ def depthwise_conv(x, kernel, strides=1, padding="valid", dilation=1):
     channels = x.type.shape[-1] or kernel.type.shape[-2]
     if channels is None:
         raise ValueError("A depthwise convolution must know its number of channels.")
-    window = [axis_size(kernel, axis) for axis in range(kernel.ndim - 2)]
-    filters = channels * axis_size(kernel, kernel.ndim - 1)
+    window = [size_of(kernel, axis) for axis in range(kernel.ndim - 2)]
+    filters = channels * size_of(kernel, kernel.ndim - 1)
     flat = kernel.reshape((*window, 1, filters))
     return conv(x, flat, strides, padding, dilation, groups=channels)

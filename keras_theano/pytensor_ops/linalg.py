@@ -13,7 +13,8 @@ import pytensor.tensor as pt
 import scipy.linalg
 from pytensor.graph.basic import Apply
 
-from ._base import TensorOp, axis_size, connected, is_disconnected
+from ._base import TensorOp, connected, is_disconnected
+from .sizes import size_of
 
 
 def _t(x):
@@ -29,7 +30,7 @@ def _smaller(m, n):
 
 
 def _eye(x, length=None):
-    length = axis_size(x, -1) if length is None else length
+    length = size_of(x, -1) if length is None else length
     return pt.eye(length, dtype=x.dtype)
 
 
@@ -259,7 +260,7 @@ class SVD(_MatrixOp):
             u, s, vt = SVD(full=False)(inputs[0])
         v = _t(vt)
         du, ds, dvt = connected((u, s, vt), output_grads)
-        grad = ds[..., None, :] * _eye(s, axis_size(s, -1))
+        grad = ds[..., None, :] * _eye(s(s, -1))
         if is_disconnected(output_grads[0]) and is_disconnected(output_grads[2]):
             return [u @ grad @ vt]
         dv = _t(dvt)

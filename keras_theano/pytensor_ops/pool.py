@@ -11,7 +11,6 @@ from pytensor.graph.basic import Apply
 from . import pool_onednn
 from ._base import (
     TensorOp,
-    axis_size,
     compute_dtype,
     disconnected,
     float_inputs,
@@ -24,6 +23,7 @@ from ._base import (
 from ._threads import split
 from .activations import Activation
 from .conv_numpy import chunks
+from .sizes import size_of
 from .windows import as_padding, as_tuple, output_sizes, resolve_padding
 
 
@@ -325,7 +325,7 @@ class AveragePool(_PoolOp):
 
     def pullback(self, inputs, outputs, cotangents):
         (x,) = inputs
-        sizes = [axis_size(x, axis) for axis in range(1, self.rank + 1)]
+        sizes = [size_of(x, axis) for axis in range(1, self.rank + 1)]
         return [self.sibling(AveragePoolGradient)(cotangents[0], *sizes)]
 
 

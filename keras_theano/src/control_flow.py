@@ -17,6 +17,7 @@ from pytensor.ifelse import ifelse
 
 from keras_theano.pytensor_ops.control_flow import CustomGradient, InnerGraph, WhileLoop
 from keras_theano.pytensor_ops.math import ScatterReduce
+from keras_theano.pytensor_ops.sizes import sizes_of, with_shape
 from keras_theano.src import modes
 from keras_theano.src.conversion import convert_to_tensor
 from keras_theano.src.loop_body import (
@@ -28,7 +29,6 @@ from keras_theano.src.loop_body import (
     rebuild,
     tracing,
 )
-from keras_theano.src.sizes import sizes_of, with_shape
 from keras_theano.src.tensor import Tensor, as_symbol, is_array, op, promote
 
 # --- Loops ---------------------------------------------------------------------------------------

@@ -11,9 +11,10 @@ from pytensor.graph.basic import Constant
 
 from keras_theano.pytensor_ops.conv import depthwise_conv
 from keras_theano.pytensor_ops.random import RandomDraw
+from keras_theano.pytensor_ops.sizes import size_of, sizes_of, with_shape
 from keras_theano.src.linalg import solve
 from keras_theano.src.missing import missing_op
-from keras_theano.src.sizes import along_axis, size_of, sizes_of, with_shape
+from keras_theano.src.sizes import along_axis
 from keras_theano.src.tensor import (
     Tensor,
     TheanoVariable,

@@ -10,10 +10,11 @@ from keras.src import tree
 from pytensor.graph.basic import Variable
 
 from keras_theano.pytensor_ops import linalg, reductions, steep
+from keras_theano.pytensor_ops.sizes import size_of, sizes_of
 from keras_theano.src.core import convert_to_tensor
 from keras_theano.src.loop_body import rebuild
 from keras_theano.src.missing import missing_op
-from keras_theano.src.sizes import canonical_axes, size_of, sizes_of
+from keras_theano.src.sizes import canonical_axes
 from keras_theano.src.tensor import Tensor, as_symbol, floating, op, promote, run_graph
 
 __getattr__ = missing_op("linalg")

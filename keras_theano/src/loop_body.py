@@ -9,7 +9,7 @@ from keras.src import tree
 from keras.src.backend.common.stateless_scope import get_stateless_scope
 from pytensor.graph.basic import Constant
 
-from keras_theano.src.sizes import with_shape
+from keras_theano.pytensor_ops.sizes import with_shape
 from keras_theano.src.tensor import Tensor, as_symbol
 from keras_theano.src.tracing import TraceScope
 

@@ -14,8 +14,9 @@ from keras_theano.pytensor_ops.math import (
     ScatterReduce,
 )
 from keras_theano.pytensor_ops.reductions import highest, lowest
+from keras_theano.pytensor_ops.sizes import size_of, sizes_of, with_shape
 from keras_theano.src.missing import missing_op
-from keras_theano.src.sizes import canonical_axes, size_of, sizes_of, with_shape
+from keras_theano.src.sizes import canonical_axes
 from keras_theano.src.tensor import as_symbol, floating, op
 
 __getattr__ = missing_op("math")

@@ -16,8 +16,9 @@ from keras_theano.pytensor_ops import losses, normalization, reductions
 from keras_theano.pytensor_ops.activations import Activation, Softmax
 from keras_theano.pytensor_ops.ctc import CTCBeamSearch, CTCLoss
 from keras_theano.pytensor_ops.pool import pool
+from keras_theano.pytensor_ops.sizes import size_of, sizes_of, with_shape
 from keras_theano.src.missing import missing_op
-from keras_theano.src.sizes import along_axis, size_of, sizes_of, with_shape
+from keras_theano.src.sizes import along_axis
 from keras_theano.src.tensor import as_symbol, op, promote_to_float, supported_dtype
 
 __getattr__ = missing_op("nn")

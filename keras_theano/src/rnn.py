@@ -4,10 +4,10 @@ import pytensor.tensor as pt
 from keras.src import tree
 
 from keras_theano.pytensor_ops import recurrent
+from keras_theano.pytensor_ops.sizes import size_of, with_shape
 from keras_theano.src import control_flow
 from keras_theano.src.loop_body import call_and_undo
 from keras_theano.src.missing import missing_op
-from keras_theano.src.sizes import size_of, with_shape
 from keras_theano.src.tensor import as_symbol, op
 
 __getattr__ = missing_op("rnn")

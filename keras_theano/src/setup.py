@@ -11,15 +11,11 @@ import pytensor
 from keras.src.backend import config
 from keras.src.backend.common import dtypes
 from pytensor.compile.mode import optdb
-from pytensor.graph.rewriting.basic import dfs_rewriter
-from pytensor.scan.rewriting import scan_seqopt1  # a module in PyTensor 2
 from pytensor.tensor import _as_tensor_variable
 
-from keras_theano.pytensor_ops import elementwise, shape_inference
-from keras_theano.pytensor_ops.vm_ops import ForTheVM
-from keras_theano.src import memory, push_out
+from keras_theano.pytensor_ops import interpreter
+from keras_theano.src import memory
 from keras_theano.src.layer_marks import KeepMarks
-from keras_theano.src.modes import InterpretInside
 from keras_theano.src.operators import add_operators
 from keras_theano.src.tensor import Tensor
 
@@ -40,27 +36,10 @@ def install():
     # graph; errors name layers instead (errors.py).
     pytensor.config.traceback__limit = 0
     pytensor.config.traceback__compile_limit = 0
-    # Casts and long sums would otherwise run one number at a time.
-    elementwise.install()
-    # Compiling recurrent layers would otherwise take most of a minute.
-    shape_inference.install()
+    # What the interpreted VM rewrites in a graph, and PyTensor's ops that it runs.
+    interpreter.install()
     # While a graph is rewritten, what replaces a layer's variable belongs to the layer.
     optdb.register("KeepMarks", KeepMarks(), "keep_marks", position=-10)
-    # A loop's steps do nothing twice, and matrix products leave them.
-    pushers = {
-        push_out.merge_within_steps: 0.5,
-        push_out.push_out_products_of_sequences: 3.1,
-        push_out.push_out_products_of_results: 3.2,
-        push_out.push_out_sums_of_products: 4.1,  # what PyTensor takes out of the loop comes first
-    }
-    for rewriter, position in pushers.items():
-        one_pass = dfs_rewriter(rewriter, ignore_newtrees=True)
-        scan_seqopt1.register(rewriter.__name__, one_pass, "for_the_vm", position=position)
-    # Last of all, the element-wise chains that PyTensor has fused and the matrix products become
-    # ops that the VM runs well: PyTensor's own would run element by element in Python.
-    optdb.register("ForTheVM", ForTheVM(), "for_the_vm", position=1000)
-    # The steps of loops run on the VM as the graph around them does.
-    optdb.register("InterpretInside", InterpretInside(), "for_the_vm", position=1001)
     # glibc keeps freed arrays at hand, for the whole process.
     memory.keep_freed_memory()
 

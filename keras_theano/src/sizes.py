@@ -1,4 +1,4 @@
-"""Sizes and axes of symbols: ints where they are known, symbolic scalars where they are not."""
+"""Sizes and axes as Keras's functions take them, and what is done along an axis."""
 
 import math
 
@@ -7,29 +7,7 @@ import pytensor.tensor as pt
 from keras.src.backend.common.backend_utils import canonicalize_axis
 from pytensor.graph.basic import Variable
 
-
-def size_of(x, axis):
-    """Return the length of `x` along `axis`: an int, or a scalar where it is unknown."""
-    static = x.type.shape[axis]
-    return x.shape[axis] if static is None else static
-
-
-def sizes_of(x):
-    """Return the whole shape of `x`, a list of what `size_of` gives."""
-    return [size_of(x, axis) for axis in range(x.type.ndim)]
-
-
-def with_shape(x, shape):
-    """Return `x` with what `shape` knows of its sizes in its type.
-
-    Args:
-        shape: One entry per axis: an int, None, or a symbolic scalar (both unknown).
-    """
-    known = tuple(None if n is None or isinstance(n, Variable) else int(n) for n in shape)
-    merged = tuple(
-        new if old is None else old for old, new in zip(x.type.shape, known, strict=True)
-    )
-    return x if merged == x.type.shape else pt.specify_shape(x, merged)
+from keras_theano.pytensor_ops.sizes import size_of, sizes_of, with_shape
 
 
 def product(sizes):

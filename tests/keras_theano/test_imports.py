@@ -11,6 +11,7 @@ ROOT = Path(keras_theano.__file__).resolve().parent
 LATER = {
     "Keras's engine is chosen before Keras is imported": {
         ("keras_theano", "keras_theano.pytensor_ops.elementwise"),
+        ("keras_theano", "keras_theano.pytensor_ops.interpreter"),
         ("keras_theano", "keras_theano.src.modes"),
         ("keras_theano", "keras_theano.src.tensor"),
         ("keras_theano", "keras_theano.src.tracing"),

@@ -9,9 +9,10 @@ from keras.src.backend.common import dtypes
 from keras.src.backend.common.backend_utils import canonicalize_axis
 from pytensor.graph.basic import Variable as TheanoVariable
 
+from keras_theano.pytensor_ops.sizes import sizes_of
 from keras_theano.src.numpy_ops.elementwise import power
 from keras_theano.src.numpy_ops.helpers import cast, dtype_or_floatx, is_integer, op
-from keras_theano.src.sizes import as_sizes, sizes_of
+from keras_theano.src.sizes import as_sizes
 from keras_theano.src.tensor import as_symbol, supported_dtype
 
 __all__ = [

@@ -6,10 +6,11 @@ import math
 import pytensor.tensor as pt
 from keras.src.backend.common.backend_utils import canonicalize_axis
 
+from keras_theano.pytensor_ops.sizes import sizes_of
 from keras_theano.src.numpy_ops.elementwise import conjugate, multiply
 from keras_theano.src.numpy_ops.helpers import as_float, is_bool, op
 from keras_theano.src.numpy_ops.shapes import moveaxis
-from keras_theano.src.sizes import product, sizes_of
+from keras_theano.src.sizes import product
 from keras_theano.src.tensor import as_symbol, promote
 
 __all__ = [

@@ -9,6 +9,7 @@ from pytensor.graph.basic import Variable as TheanoVariable
 from pytensor.tensor.extra_ops import CumOp
 
 from keras_theano.pytensor_ops import reductions, steep
+from keras_theano.pytensor_ops.sizes import sizes_of
 from keras_theano.src.numpy_ops.helpers import (
     as_bool,
     as_float,
@@ -21,7 +22,7 @@ from keras_theano.src.numpy_ops.helpers import (
     op,
     scalar,
 )
-from keras_theano.src.sizes import as_axes, keep_axes, product, sizes_of
+from keras_theano.src.sizes import as_axes, keep_axes, product
 from keras_theano.src.tensor import as_symbol, promote, supported_dtype
 
 __all__ = [

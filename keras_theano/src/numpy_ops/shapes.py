@@ -9,9 +9,10 @@ from keras.src.backend.common.backend_utils import canonicalize_axis
 from pytensor.graph.basic import Variable as TheanoVariable
 
 from keras_theano.pytensor_ops import array
+from keras_theano.pytensor_ops.sizes import sizes_of, with_shape
 from keras_theano.src.numpy_ops import reductions
 from keras_theano.src.numpy_ops.helpers import cast, is_bool, is_integer, op
-from keras_theano.src.sizes import as_axes, as_sizes, product, sizes_of, slice_axis, with_shape
+from keras_theano.src.sizes import as_axes, as_sizes, product, slice_axis
 from keras_theano.src.tensor import as_symbol, is_array, promote
 
 __all__ = [

@@ -8,10 +8,11 @@ from keras.src.backend.common import dtypes
 from keras.src.backend.common.backend_utils import canonicalize_axis
 
 from keras_theano.pytensor_ops import array, reductions
+from keras_theano.pytensor_ops.sizes import sizes_of, with_shape
 from keras_theano.src.numpy_ops.creation import linspace
 from keras_theano.src.numpy_ops.helpers import as_float, cast, float_compute, op, scalar
 from keras_theano.src.numpy_ops.shapes import moveaxis, ravel, take_along_axis
-from keras_theano.src.sizes import as_axes, keep_axes, product, sizes_of, slice_axis, with_shape
+from keras_theano.src.sizes import as_axes, keep_axes, product, slice_axis
 from keras_theano.src.tensor import as_symbol, promote
 
 __all__ = [

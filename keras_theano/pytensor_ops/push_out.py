@@ -16,7 +16,7 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.math import Dot
 from pytensor.tensor.subtensor import Subtensor
 
-from keras_theano.src.sizes import size_of, sizes_of, with_shape
+from keras_theano.pytensor_ops.sizes import size_of, sizes_of, with_shape
 
 
 def _fixed(node):
