@@ -32,7 +32,7 @@ def check_1(shrunk_mean):
     assert np.isclose(shrunk_mean([2.0, 3.0], 4.0, 2), 3.25), (
         "With another k it is not right: is there a 5 left in the function where k belongs?"
     )
-    return "This is ridge on one table of columns, alpha being k."
+    return "The next paragraphs call this ridge regression; k is its alpha."
 
 
 HINTS_1 = [
@@ -118,6 +118,9 @@ def check_3(n_weights):
         "That is the number of all pairs of a person and a film. The network has a row for each "
         "person and a row for each film, and no table of pairs."
     )
+    assert n_weights != 243_426, (
+        "So nearly. Is the mean learnt, or worked out once and added to every guess?"
+    )
     assert n_weights == 243_425, "Count for one person first: how many numbers does one own?"
     return "Three weights for each rating: no wonder that it can learn them by heart."
 
@@ -129,7 +132,7 @@ HINTS_3 = [
 
 
 def wrong_3():
-    return [233_688, 9737 * 24 * 24, 671 * 9066, 226_650, 24, "243,425", None]
+    return [233_688, 243_426, 9737 * 24 * 24, 671 * 9066, 226_650, 24, "243,425", None]
 
 
 def solution_4():
@@ -210,6 +213,10 @@ def check_5(newest):
         "The mask needs one True or False for each rating, in the order of the rows."
     )
     counts = [int(mask[ratings.user == person].sum()) for person in range(3)]
+    assert counts[:2] != [20, 10] or counts[2] > 0, (
+        "It is right for two people, but the third has no rating held out: ten or so of theirs have the "
+        "same newest second. Give ratings of one second different places."
+    )
     assert 0 not in counts, (
         f"Of the three people {counts} ratings are held out: somebody has none. A single date for all "
         "holds out those who came last. Which ratings are *this person's* newest?"
@@ -260,4 +267,17 @@ def wrong_5():
         rank = ratings.groupby("user")["time"].rank(method="max", pct=True)
         return (rank > 1 - share).to_numpy()
 
-    return [one_date, by_chance, last_rows, oldest, sorted_away, whole_seconds, 0.2, None]
+    def shared_places(ratings, share=0.2):
+        return (ratings.groupby("user")["time"].rank(pct=True) > 1 - share).to_numpy()
+
+    return [
+        one_date,
+        by_chance,
+        last_rows,
+        oldest,
+        sorted_away,
+        whole_seconds,
+        shared_places,
+        0.2,
+        None,
+    ]

@@ -291,6 +291,24 @@ def test_wrong_answers_are_refused(exercise, module):
         assert verdict.message, f"{answer!r} is refused without a word"
 
 
+@pytest.mark.parametrize(
+    ("exercise", "answer", "words"),
+    [
+        pytest.param("4.3", 9737 * 25 + 1, "Is the mean learnt", id="counts-the-mean"),
+        pytest.param(
+            "4.5",
+            lambda ratings, share=0.2: (
+                ratings.groupby("user")["time"].rank(pct=True) > 1 - share
+            ).to_numpy(),
+            "the same newest second",
+            id="ties-share-a-place",
+        ),
+    ],
+)
+def test_a_near_miss_is_told_what_it_missed(exercise, answer, words):
+    assert words in exercises.grade(exercise, answer).message
+
+
 @pytest.mark.parametrize(("exercise", "module"), EXERCISES)
 def test_blank_is_not_yet(exercise, module):
     assert exercises.grade(exercise, ...).state == "blank"
