@@ -110,6 +110,7 @@ def compile_for_vm(inputs, outputs):
     return _pytensor_function(inputs, outputs, (), interpreter())
 
 
+@np.errstate(all="ignore")  # PyTensor computes what is constant, such as 0 / 0, on the way
 def _pytensor_function(inputs, outputs, updates, mode):
     return pytensor.function(
         inputs,
