@@ -180,11 +180,11 @@ def test_compiling_modes_give_the_same_numbers(mode, kind):
 
 
 def test_compiling_says_nothing_of_what_is_constant_and_no_number(recwarn):
-    """PyTensor divides 0 by 0 while it rewrites, where a regularizer has no pair of columns."""
+    """PyTensor divides 0 by 0 while it rewrites, where a regularizer has no pair of rows."""
     regularizer = keras.regularizers.OrthogonalRegularizer()
-    model = keras.Sequential([layers.Input((2,)), layers.Dense(1, kernel_regularizer=regularizer)])
+    model = keras.Sequential([layers.Input((1,)), layers.Dense(1, kernel_regularizer=regularizer)])
     model.compile("sgd", "mse")
-    assert np.isnan(model.train_on_batch(np.ones((1, 2)), np.ones((1, 1))))  # as on TensorFlow
+    assert np.isnan(model.train_on_batch(np.ones((1, 1)), np.ones((1, 1))))  # as on TensorFlow
     assert not recwarn.list
 
 
