@@ -1,6 +1,6 @@
 """Products that are taken out of a loop's steps: the same numbers, from fewer products a step."""
 
-import keras_theano  # noqa: F401 - the engine, before Keras
+import keras_theano  # the engine, before Keras
 
 # isort: split
 import keras
@@ -23,6 +23,15 @@ NAMES = (
     "push_out_products_of_results",
     "push_out_sums_of_products",
 )
+
+
+@pytest.fixture(autouse=True)
+def in_the_vm():
+    """Where there is a GPU, models would run on it."""
+    before = keras_theano.mode()
+    keras_theano.set_mode("vm")
+    yield
+    keras_theano.set_mode(before)
 
 
 def loop(step, x, h, *fixed, **options):
