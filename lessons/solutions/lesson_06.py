@@ -321,3 +321,97 @@ def wrong_6():
         return softmax(net.predict_on_batch(encode(text)[None]), axis=-1)
 
     return [forgets, never, forgets_afterwards, scores_only, twice, all_of_them, 0.5]
+
+
+def solution_8():
+    def step_back(blame, n, Wh):
+        inside = blame / 2 * (1 - n**2)  # half goes through tanh, times its slope
+        before = blame / 2 + inside @ Wh.T  # half goes straight back, the rest by W_h
+        return inside, before
+
+    return step_back
+
+
+def _nudged(loss, place):
+    """The slope of a loss for each number of an array, by nudging."""
+    slope = np.zeros_like(place)
+    for index in np.ndindex(place.shape):
+        nudge = np.zeros_like(place)
+        nudge[index] = 1e-5
+        slope[index] = (loss(place + nudge) - loss(place - nudge)) / 2e-5
+    return slope
+
+
+def check_8(step_back):
+    rng = np.random.default_rng(0)
+    old, into, blame = rng.normal(size=(3, 2, 4))  # h before, what stands inside of tanh, the blame
+    Wh = rng.normal(size=(4, 4)) / 2
+    n = np.tanh(into)
+    inside, before = step_back(blame.copy(), n.copy(), Wh.copy())
+    assert inside.shape == before.shape == (2, 4), (
+        f"For 2 texts and 4 units each should be 2 x 4; yours are {inside.shape} and {before.shape}."
+    )
+    assert not np.allclose(inside, blame * (1 - n**2), rtol=1e-3), (
+        "That is the line of the lesson's loop, where all of the new state comes out of tanh. Which "
+        "part of it does here?"
+    )
+    assert not np.allclose(inside, blame / 2, rtol=1e-3), (
+        "On its way back through tanh the blame is multiplied by the slope of tanh."
+    )
+    # The loss whose slope for the new state is `blame`.
+    right = _nudged(lambda x: (blame * (old + np.tanh(x)) / 2).sum(), into)
+    assert np.allclose(inside, right, rtol=1e-3, atol=1e-5), (
+        f"Nudging what stands inside of tanh gives {right[0].round(3)} for the first text; your "
+        f"`inside` is {inside[0].round(3)}."
+    )
+    assert not np.allclose(before, inside @ Wh.T, rtol=1e-3), (
+        "The state before has two ways into the new one, and only one of them leads through tanh."
+    )
+    assert not np.allclose(before, blame / 2 + inside @ Wh, rtol=1e-3), (
+        "Forwards it was h @ Wh. From a number of the new state back to one of the old, which way "
+        "round is the table read?"
+    )
+    right = _nudged(lambda h: (blame * (h + np.tanh(into + (h - old) @ Wh)) / 2).sum(), old)
+    assert np.allclose(before, right, rtol=1e-3, atol=1e-5), (
+        f"Nudging the state before gives {right[0].round(3)} for the first text; your `before` is "
+        f"{before[0].round(3)}."
+    )
+    return (
+        "Half of the blame passes untouched, whatever the weights are. Section 6 comes back to it."
+    )
+
+
+HINTS_8 = [
+    "The state before moves the new one in two ways: directly, by a half, and inside of tanh. Slopes "
+    "of several ways add up.",
+    "inside = blame / 2 * (1 - n**2); before is blame / 2, and what comes back by inside @ Wh.T.",
+]
+
+
+def wrong_8():
+    def as_in_the_lesson(blame, n, Wh):
+        inside = blame * (1 - n**2)
+        return inside, inside @ Wh.T
+
+    def one_way(blame, n, Wh):
+        inside = blame / 2 * (1 - n**2)
+        return inside, inside @ Wh.T
+
+    def wrong_way_round(blame, n, Wh):
+        inside = blame / 2 * (1 - n**2)
+        return inside, blame / 2 + inside @ Wh
+
+    def all_of_it(blame, n, Wh):
+        inside = blame / 2 * (1 - n**2)
+        return inside, blame + inside @ Wh.T
+
+    return [
+        as_in_the_lesson,
+        one_way,
+        wrong_way_round,
+        all_of_it,
+        lambda blame, n, Wh: (blame / 2, blame / 2 + blame / 2 @ Wh.T),
+        lambda blame, n, Wh: (blame / 2 * (1 - n), blame / 2),
+        lambda blame, n, Wh: blame / 2 * (1 - n**2),
+        0.5,
+    ]
