@@ -33,6 +33,9 @@ MACHINE_PATH = re.compile(
 )
 MAX_WORDS = 130  # of a paragraph: what is longer is a list, a table or two paragraphs
 LEAST_INCHES = 1.2  # of a picture in a grid
+#: A phrase of six words or more and, after it, the same again.
+REPEATED = re.compile(r"\b((?:\w+\W+){5,40}?\w+)\W+\1\b")
+MANY_WORDS = 3  # different ones, from which on a phrase is no pattern such as a row of numbers
 # Small words that only older English has, which those who learnt it lately stumble over.
 OLD_WORDS = re.compile(
     r"\b(?:shall|unasked|save for|but for (?:one|two|three|four)|does for)\b", re.I
@@ -155,6 +158,9 @@ def _prose_problems(text):
         if words > MAX_WORDS and not paragraph.startswith("|"):
             found.append(f"a paragraph of {words} words; at most {MAX_WORDS}: {paragraph[:40]!r}")
     found += [f"says {word!r}: find a word of today" for word in OLD_WORDS.findall(prose)]
+    for phrase in REPEATED.findall(prose):
+        if len(set(phrase.split())) > MANY_WORDS:
+            found.append(f"says twice: {phrase!r}")
     return found
 
 

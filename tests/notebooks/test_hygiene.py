@@ -187,6 +187,20 @@ def test_old_words(good, text, fine):
 
 
 @pytest.mark.parametrize(
+    ("text", "fine"),
+    [
+        ("A badger is wrong, but not foolish. A badger is wrong, but not foolish.", False),
+        ("It is enough, and from there on it rises,\nand from there on it rises, because.", False),
+        ("If you can get more pictures, get more pictures.", True),
+        ("Rows of numbers: 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0.", True),
+    ],
+)
+def test_the_same_phrase_twice(good, text, fine):
+    good.cells.insert(1, new_markdown_cell(text))
+    assert ("says twice" not in found(good)) == fine
+
+
+@pytest.mark.parametrize(
     ("source", "message"),
     [
         ('reveal(my_guess, "the neck")', "reveals what was typed, 'the neck'"),
