@@ -316,6 +316,8 @@ def open_lab(python, rest):
     options = [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url=/lab/tree/{START}"]
     # A kernel that is not encrypted warns about that here each time that one starts.
     options += ["--Application.log_level=ERROR", "--KernelManager.transport_encryption=auto"]
+    # tools/jupyterlab/custom.css
+    options += ["--LabApp.custom_css=True"]
     # Looking for language servers, it would call npm, which writes a log in the user's home.
     options += ["--LanguageServerManager.autodetect=False"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:

@@ -4,13 +4,19 @@ tools/build_environment.py runs it in the learner's environment.
 """
 
 import sys
+from pathlib import Path
 
 from jupyter_server.serverapp import ServerApp
 from jupyterlab.labapp import LabApp
+from traitlets import default
 
 
 class Server(ServerApp):
     """The server under JupyterLab, which says its address in one line."""
+
+    @default("static_custom_path")
+    def _our_style(self):
+        return [str(Path(__file__).with_name("jupyterlab"))]  # custom.css
 
     def init_httpserver(self):
         """Find a free port, and keep which one was asked for."""

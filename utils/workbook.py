@@ -79,7 +79,9 @@ def title(lesson: Path) -> str:
 
 def minutes(lesson: Path) -> str:
     """How long a lesson says that it takes to read, such as `"75 minutes"`; empty if it does not."""
-    found = re.search(r"\*\*Time to read\*\* \| ([^|\n]+?) *\|", _source(_read(lesson)["cells"][0]))
+    found = re.search(
+        r"\*\*Time to read\*\* \| ([^|;\n]+?) *[;|]", _source(_read(lesson)["cells"][0])
+    )
     return found[1] if found else ""
 
 

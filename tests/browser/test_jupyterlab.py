@@ -80,6 +80,13 @@ def test_a_failing_cell_is_noticed(page, course):
     assert lab.faults(page) == ["ZeroDivisionError in: 1 / 0", "not run: print('after')"]
 
 
+HOW_PRINTED_WORDS_BREAK = """() => {
+    const output = document.body.appendChild(document.createElement('div'));
+    output.className = 'jp-OutputArea-output';
+    return getComputedStyle(output.appendChild(document.createElement('pre'))).wordBreak;
+}"""
+
+
 def test_make_lab_opens_the_first_notebook_without_questions(page, tmp_path):
     arguments = [str(lab.ROOT / "tools" / "environment.py"), "lab"]
     with lab.server(arguments, tmp_path, seconds=240) as address:  # it may check first
@@ -89,6 +96,7 @@ def test_make_lab_opens_the_first_notebook_without_questions(page, tmp_path):
         assert opened == "work/00-start-here.ipynb"
         assert page.locator(".jp-Dialog").count() == 0
         assert page.locator(".jp-toast-message").count() == 0
+        assert page.evaluate(HOW_PRINTED_WORDS_BREAK) == "normal"
 
 
 # Patterns below lessons/, each of which must match one file.
