@@ -114,7 +114,10 @@ def check_2(log_odds):
     assert np.isclose(fair, wanted), (
         f"10 of 50 against 10 of 500 should give {wanted:.3f}, and not {fair:.3f}."
     )
-    assert np.isclose(rare, math.log(4)), f"3 of 100 against none of 100 gives {rare:.3f}."
+    assert np.isclose(rare, math.log(4)), (
+        f"3 of 100 against none of 100 should give {math.log(4):.3f}, and not {rare:.3f}: of the two "
+        "more sentences, one has the word."
+    )
     return "Add these up for the words of a sentence, and you have naive Bayes, older than any network."
 
 
@@ -136,6 +139,7 @@ def wrong_2():
         lambda a, b, n, m: np.log((a + 1) / n) - np.log((b + 1) / m),
         lambda a, b, n, m: np.log((a + 1) / (n + 1)) - np.log((b + 1) / (m + 1)),
         lambda a, b, n, m: math.log(a / n / (b / m)),
+        lambda a, b, n, m: np.log((a + 2) / (n + 2)) - np.log((b + 2) / (m + 2)),
     ]
 
 
