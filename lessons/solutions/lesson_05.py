@@ -109,7 +109,7 @@ def check_2(log_odds):
         "Each side gets two more sentences, one with the word and one without it."
     )
     assert not np.isclose(fair, math.log(11 / 50) - math.log(11 / 500)), (
-        "If 50 of 50 sentences had the word, this share would be above 1. What did you add to 50?"
+        "If 50 of 50 sentences had the word, this part would be above 1. What did you add to 50?"
     )
     assert np.isclose(fair, wanted), (
         f"10 of 50 against 10 of 500 should give {wanted:.3f}, and not {fair:.3f}."
@@ -122,7 +122,7 @@ def check_2(log_odds):
 
 
 HINTS_2 = [
-    "The share of praising sentences with the word is in_praise / n_praise. Pretend that there are two "
+    "The part of the praising sentences with the word is in_praise / n_praise. Pretend that there are two "
     "more, one with the word and one without it.",
     "(in_praise + 1) / (n_praise + 2) for praise, the same for blame, and the difference of the "
     "logarithms of the two.",
@@ -149,7 +149,7 @@ def solution_3():
 
 
 def check_3(must_agree):
-    assert len(must_agree) == 4, "Four answers are asked for, one for each reader."
+    assert len(must_agree) == 4, "Four answers are asked for, one for each program."
     words, pairs, average, stamps = must_agree
     assert not stamps, (
         "A stamp's largest answer counts, wherever it stands. But how many words does one stamp see "
