@@ -403,6 +403,14 @@ def test_stamping_shows_one_place_and_no_answer_that_comes_later():
     assert "row 1, column 0" in fig.alt and "makes −18" in fig.alt
 
 
+def test_stamping_shows_the_sign_by_colour():
+    fig = figures.stamping(np.ones((3, 3)), np.array([[-1, 0, 1]] * 3))
+    (image,) = fig.axes[1].images
+    less, none, more = image.to_rgba(image.get_array())[0, :, :3]
+    assert less[0] > less[2] and more[2] > more[0]  # red below 0, blue above
+    assert none.min() > 0.95  # and white between
+
+
 def test_stamping_of_nothing_but_zeros():
     assert figures.stamping(np.zeros((3, 3)), np.ones((3, 3)))._suptitle.get_text() == "0 = 0"
 
