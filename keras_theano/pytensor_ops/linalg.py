@@ -260,7 +260,7 @@ class SVD(_MatrixOp):
             u, s, vt = SVD(full=False)(inputs[0])
         v = _t(vt)
         du, ds, dvt = connected((u, s, vt), output_grads)
-        grad = ds[..., None, :] * _eye(s(s, -1))
+        grad = ds[..., None, :] * _eye(s, size_of(s, -1))
         if is_disconnected(output_grads[0]) and is_disconnected(output_grads[2]):
             return [u @ grad @ vt]
         dv = _t(dvt)

@@ -89,7 +89,8 @@ class SizeCheck(layers.Layer):
         _check_size(images.shape[1:])
         return images
 
-    def compute_output_shape(self, shape):  # else Keras would call it with JAX's symbolic sizes
+    # Else Keras would find it by a call with JAX's symbolic sizes.
+    def compute_output_shape(self, shape: tuple) -> tuple:
         _check_size(shape[1:])
         return shape
 
