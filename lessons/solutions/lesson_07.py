@@ -218,3 +218,43 @@ def wrong_5():
         (15, 2**14),
         105,
     ]
+
+
+def solution_7():
+    def block(x, f):
+        return x + f(x)
+
+    return block
+
+
+def check_7(block):
+    assert np.allclose(block(np.array([1.0, -2.0]), lambda x: 0 * x), [1, -2]), (
+        "Take an f that gives 0 for everything. There the block is to hand on what it gets: x."
+    )
+    x = np.array([1.0, 2.0, 4.0])
+    got = np.asarray(block(x, lambda x: x**2 + 1))
+    assert got.shape == x.shape, f"x is a row of 3 numbers; your block gives {got.shape}."
+    assert not np.allclose(got, x), "f has to be called as well, or the block can learn nothing."
+    assert not np.allclose(got, x * (x**2 + 2)), "f(x) is added to x; nothing is multiplied."
+    assert not np.allclose(got, x - x**2 - 1), "What f gives is added, not taken off."
+    assert np.allclose(got, x + x**2 + 1), (
+        "For f(x) = x ** 2 + 1 and x = 2 the block gives 2 + 5 = 7. What does yours give, and why?"
+    )
+    return "One plus sign. If f is 0 the block is the identity, whatever else is in it."
+
+
+HINTS_7 = [
+    "Two ways lead from x to the plus: one through f, and one past it.",
+    "f(x) is what comes from the first way, and x is what comes by the road. Return their sum.",
+]
+
+
+def wrong_7():
+    return [
+        lambda x, f: f(x),  # a plain block
+        lambda x, f: f(x + f(x)),  # the road leads into f once more
+        lambda x, f: x,
+        lambda x, f: x * (1 + f(x)),
+        lambda x, f: x - f(x),
+        lambda x, f: f(x) + f(x),
+    ]

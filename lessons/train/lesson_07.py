@@ -31,9 +31,11 @@ def build(folder: Path) -> None:
     runs = []
     for seed in SEEDS:
         for kind in KINDS:
-            net = lesson["network"](*kind, seed=seed)
+            blocks, road, norm, silent = kind
+            convolve = lesson["normed" if norm else "unnormed"]
+            last = lesson["silent"] if silent else None
+            net = lesson["network"](blocks, road, convolve, last, seed)
             losses = [round(loss, 3) for loss in lesson["learn"](net, seed)]
-            blocks, road, norm, _ = kind
             run = {"kind": kind, "seed": seed, "losses": losses}
             run["test accuracy"] = round(float(lesson["accuracy"](net)), 4)
             if norm and blocks == DEPTHS[-1]:
