@@ -197,23 +197,23 @@ def norm(x, ord=None, axis=None, keepdims=False):
 
 
 def _vector_norm(x, ord, axes, keepdims):
-    size_of = pt.abs(x)
+    magnitudes = pt.abs(x)
     if ord == math.inf:
-        return reductions.max(size_of, axis=axes, keepdims=keepdims)
+        return reductions.max(magnitudes, axis=axes, keepdims=keepdims)
     if ord == -math.inf:
-        return reductions.min(size_of, axis=axes, keepdims=keepdims)
+        return reductions.min(magnitudes, axis=axes, keepdims=keepdims)
     if ord == 0:
-        return pt.sum(pt.neq(x, 0), axis=axes, keepdims=keepdims).astype(size_of.type.dtype)
+        return pt.sum(pt.neq(x, 0), axis=axes, keepdims=keepdims).astype(magnitudes.type.dtype)
     if ord == 1:
-        return pt.sum(size_of, axis=axes, keepdims=keepdims)
+        return pt.sum(magnitudes, axis=axes, keepdims=keepdims)
     if ord == 2:
-        return steep.root(pt.sum(pt.sqr(size_of), axis=axes, keepdims=keepdims))
+        return steep.root(pt.sum(pt.sqr(magnitudes), axis=axes, keepdims=keepdims))
     if isinstance(ord, str):
         raise ValueError(
             f"Invalid `ord` argument for vector norm. Received: ord={ord!r} (expected a number)"
         )
-    ord = as_symbol(ord, size_of.type.dtype)
-    total = pt.sum(steep.root_of_any_order(size_of, ord), axis=axes, keepdims=keepdims)
+    ord = as_symbol(ord, magnitudes.type.dtype)
+    total = pt.sum(steep.root_of_any_order(magnitudes, ord), axis=axes, keepdims=keepdims)
     return steep.root_of_any_order(total, 1 / ord)
 
 
