@@ -1,12 +1,4 @@
-"""Tests of utils/nets that `test_nets.py` runs once on each engine, in a process of its own."""
-
-import os
-from importlib import import_module
-
-if os.environ["COURSE_ENGINE"] == "theano":
-    import_module("keras_theano")
-else:
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+"""Taps, surgery and SqueezeNet; `test_nets.py` runs this once on each engine, in a process of its own."""
 
 import keras
 import numpy as np

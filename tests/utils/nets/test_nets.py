@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-COURSE = Path(__file__).resolve().parents[3]
+HERE = Path(__file__).resolve().parent
+COURSE = HERE.parents[2]
 
 
 @pytest.mark.parametrize("engine", ["theano", "tensorflow"])
-def test_on(engine):
+@pytest.mark.parametrize("tests", sorted(path.name for path in HERE.glob("either_engine*.py")))
+def test_on(engine, tests):
     environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
     paths = [str(COURSE), os.environ.get("PYTHONPATH", "")]
     environment |= {
@@ -19,9 +21,8 @@ def test_on(engine):
         "COURSE_ENGINE": engine,
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
-    tests = Path(__file__).with_name("either_engine.py")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE / tests)],
         capture_output=True,
         text=True,
         env=environment,
