@@ -3,19 +3,31 @@
 from utils.nets.enlarge import NearestStart, SubPixel
 from utils.nets.pretrained import decode_predictions, preprocess, squeezenet
 from utils.nets.scores import frechet
+from utils.nets.style import (
+    FeatureLoss,
+    content_distance,
+    gram,
+    style_distance,
+    total_variation,
+)
 from utils.nets.surgery import cut, frozen, thawed, with_head
 from utils.nets.taps import taps
 
 __all__ = [
+    "FeatureLoss",
     "NearestStart",
     "SubPixel",
+    "content_distance",
     "cut",
     "decode_predictions",
     "frechet",
     "frozen",
+    "gram",
     "preprocess",
     "squeezenet",
+    "style_distance",
     "taps",
     "thawed",
+    "total_variation",
     "with_head",
 ]

@@ -7,6 +7,7 @@
 - `tracing`: count how often `tf.function` traces, and name the argument that made it.
 - `shapes`: say once what the axes are called, and be told where they disagree.
 - `gradients`: compare a gradient, a custom one too, with finite differences.
+- `minimising`: SciPy's optimizers over a tensor, such as a picture, with a budget and to resume.
 - `training`: a loop with a progress bar, a history, early stopping, and checkpoints to resume from.
 
 Each name is imported when it is first asked for, and TensorFlow with it; `import utils.tf` alone does
@@ -19,6 +20,7 @@ from importlib import import_module
 _NAMES = {
     "devices": ["cap_memory", "describe_devices", "gpu_memory", "grow_memory", "split_cpu"],
     "gradients": ["GradientError", "GradientReport", "check_gradients"],
+    "minimising": ["Minimum", "minimise"],
     "shapes": ["ShapeError", "check_shapes"],
     "tracing": ["CountedFunction", "RetraceError", "Trace", "count_traces"],
     "training": ["fit"],

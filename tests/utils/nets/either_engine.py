@@ -12,13 +12,18 @@ from threadpoolctl import threadpool_limits
 
 from utils import data
 from utils.nets import (
+    FeatureLoss,
+    content_distance,
     cut,
     decode_predictions,
     frozen,
+    gram,
     preprocess,
     squeezenet,
+    style_distance,
     taps,
     thawed,
+    total_variation,
     with_head,
 )
 
@@ -371,3 +376,190 @@ def test_squeezenet_of_any_size_refuses_pictures_that_are_too_small(tmp_path):
     body.save(tmp_path / "body.keras")
     loaded = keras.models.load_model(tmp_path / "body.keras")
     np.testing.assert_array_equal(computed(loaded, pictures), computed(fixed, pictures))
+
+
+# ---------------------------------------------------------------- content and style
+
+MAPS = np.random.default_rng(2).normal(size=(2, 6, 9, 5)).astype("float32")
+OTHER = np.random.default_rng(3).normal(size=(2, 6, 9, 5)).astype("float32")
+
+
+def found(value):
+    return keras.ops.convert_to_numpy(value)
+
+
+def gram_by_hand(maps):
+    return np.einsum("nhwc,nhwd->ncd", maps, maps) / (maps.shape[1] * maps.shape[2])
+
+
+def relative(a, b):
+    axes = tuple(range(1, a.ndim))
+    return ((a - b) ** 2).sum(axes) / (b**2).sum(axes)
+
+
+def test_the_example_of_style_s_docstring():
+    size = (None, None, 3)
+    eyes = taps(squeezenet(include_top=False, input_shape=size), ["fire3", "fire5"])
+    photo, painting = (data.load_picture(name, size=96)[None] for name in ("chelsea", "terrace"))
+    seen, wanted = eyes(preprocess(photo)), eyes(preprocess(painting))
+    assert found(content_distance(seen["fire3"], wanted["fire3"])).shape == (1,)
+    assert 0.3 < found(style_distance(seen["fire5"], wanted["fire5"]))[0] < 2
+
+
+def test_gram_by_hand_and_whatever_the_order_of_places():
+    matrices = found(gram(MAPS))
+    np.testing.assert_allclose(matrices, gram_by_hand(MAPS), rtol=1e-4, atol=1e-6)
+    shuffled = np.random.default_rng(0).permutation(MAPS.reshape(2, 54, 5), axis=1)
+    shuffled = shuffled.reshape(2, 9, 6, 5)
+    np.testing.assert_allclose(found(gram(shuffled)), matrices, rtol=1e-4, atol=1e-6)
+    assert found(style_distance(shuffled, MAPS)).max() < 1e-10
+    assert found(content_distance(shuffled.reshape(MAPS.shape), MAPS)).min() > 0.5
+    twice = np.concatenate([MAPS, MAPS], axis=1)  # a picture twice as large, of the same style
+    np.testing.assert_allclose(found(gram(twice)), matrices, rtol=1e-4, atol=1e-6)
+
+
+def test_distances_by_hand():
+    np.testing.assert_allclose(found(content_distance(MAPS, OTHER)), relative(MAPS, OTHER), 1e-5)
+    by_hand = relative(gram_by_hand(MAPS), gram_by_hand(OTHER))
+    np.testing.assert_allclose(found(style_distance(MAPS, OTHER)), by_hand, 1e-4)
+    np.testing.assert_allclose(found(style_distance(MAPS, gram(OTHER))), by_hand, 1e-4)
+    one = found(content_distance(MAPS, OTHER[:1]))
+    np.testing.assert_allclose(one, relative(MAPS, OTHER[[0, 0]]), 1e-5)
+    for distance in (content_distance, style_distance):
+        np.testing.assert_allclose(found(distance(MAPS, MAPS)), 0, atol=1e-12)
+        np.testing.assert_allclose(found(distance(0 * MAPS, MAPS)), 1, rtol=1e-6)
+        # The same for features in another unit.
+        np.testing.assert_allclose(
+            found(distance(9 * MAPS, 9 * OTHER)), found(distance(MAPS, OTHER)), 1e-4
+        )
+        assert np.isfinite(found(distance(MAPS, 0 * MAPS))).all()
+
+
+def test_half_precision_does_not_overflow():
+    maps = (300 * MAPS).astype("float16")
+    np.testing.assert_allclose(
+        found(gram(maps)), gram_by_hand(maps.astype("float32")), rtol=1e-3, atol=1
+    )
+
+
+def test_total_variation():
+    by_hand = np.abs(np.diff(MAPS, axis=1)).sum((1, 2, 3)) + np.abs(np.diff(MAPS, axis=2)).sum(
+        (1, 2, 3)
+    )
+    np.testing.assert_allclose(found(total_variation(MAPS)), by_hand / MAPS[0].size, 1e-5)
+    even = np.full((2, 4, 5, 3), 7, np.uint8)
+    assert not found(total_variation(even)).any()
+    board = np.indices((8, 8)).sum(0)[None, :, :, None] % 2 * 255  # 0 - 1 is 255 in uint8
+    assert found(total_variation(board.astype(np.uint8)))[0] == 255 * 2 * 56 / 64
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        theirs = tf.image.total_variation(tf.constant(MAPS)) / MAPS[0].size
+        np.testing.assert_allclose(found(total_variation(MAPS)), theirs, 1e-5)
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: gram(MAPS[0]), r"Features have the shape \(n, height, width, channels\)"),
+        (lambda: total_variation(MAPS[0]), "Pictures have the shape"),
+        (lambda: style_distance(MAPS, MAPS[..., :3]), "5 channels and a target with 3"),
+        (lambda: content_distance(MAPS, MAPS[:, :4]), "pictures of the same size"),
+        (lambda: content_distance(MAPS, MAPS[0]), "pictures of the same size"),
+        (lambda: FeatureLoss(sequential(), {"a": 1}, kind="style"), '"features" or "gram", not'),
+        (lambda: FeatureLoss(sequential(), {"c": 1}), "no layer 'c'"),
+        (lambda: FeatureLoss(sequential(), {}), "Say which layers"),
+    ],
+)  # fmt: skip
+def test_what_style_refuses(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def eye():
+    """A network of two convolutions, with a normalization that would differ in training."""
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((None, None, 3)),
+            layers.Conv2D(4, 3, activation="tanh", name="low"),
+            layers.BatchNormalization(name="normal"),
+            layers.Conv2D(6, 3, strides=2, activation="tanh", name="high"),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    "kind, distance", [("features", relative), ("gram", lambda a, b: relative(gram_by_hand(a), gram_by_hand(b)))]
+)  # fmt: skip
+def test_feature_loss_by_hand(kind, distance):
+    network = eye()
+    halve = lambda images: images / 2
+    loss = FeatureLoss(network, {"low": 2.0, "high": 0.5}, kind, prepare=halve)
+    pictures, originals = (
+        np.random.default_rng(n).normal(size=(3, 12, 14, 3)).astype("float32") for n in (4, 5)
+    )
+    seen, wanted = (computed(taps(network, ["low", "high"]), x / 2) for x in (pictures, originals))
+    each = 2 * distance(seen["low"], wanted["low"]) + distance(seen["high"], wanted["high"]) / 2
+    assert float(loss(originals, pictures)) == pytest.approx(each.mean(), rel=1e-4)
+    assert float(loss.towards(originals)(pictures)) == pytest.approx(each.mean(), rel=1e-4)
+    np.testing.assert_allclose(found(loss.call(originals, pictures)), each, rtol=1e-4)
+    assert float(loss(originals, originals)) < 1e-10
+    if kind == "gram":
+        one = loss.towards(originals[:1, :9])
+        assert np.isfinite(float(one(pictures)))
+
+
+def test_feature_loss_trains_a_model_and_its_network_stays():
+    network = eye()
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((12, 12, 3)), layers.Conv2D(3, 1, name="mix")])
+    model.compile(keras.optimizers.Adam(0.05), loss=FeatureLoss(network, {"high": 1.0}))
+    x = np.random.default_rng(4).normal(size=(4, 12, 12, 3)).astype("float32")
+    before = [weight.numpy().copy() for weight in network.weights]
+    history = model.fit(x, x, epochs=30, verbose=0).history["loss"]
+    assert history[-1] < history[0] / 2
+    for old, weight in zip(before, network.weights, strict=True):
+        np.testing.assert_array_equal(old, weight.numpy())
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="finite differences by utils.tf"
+)
+def test_gradients_of_style():
+    import tensorflow as tf
+
+    from utils.tf import check_gradients
+
+    a, b = MAPS.astype("float64"), OTHER.astype("float64")
+    for distance in (content_distance, style_distance):
+        check_gradients(distance, a, b)
+    check_gradients(lambda x: style_distance(x, tf.constant(gram_by_hand(b))), a)
+    check_gradients(total_variation, a)
+    check_gradients(
+        lambda x: gram(keras.ops.pad(x, ((0, 0), (2, 2), (1, 3), (0, 0)), mode="reflect")), a
+    )
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 5))] * 2)
+    def of_any_size(x, y):
+        return gram(x), style_distance(x, y), total_variation(x), content_distance(x, y)
+
+    for value, eager in zip(
+        of_any_size(MAPS, OTHER),
+        (
+            gram(MAPS),
+            style_distance(MAPS, OTHER),
+            total_variation(MAPS),
+            content_distance(MAPS, OTHER),
+        ),
+        strict=True,
+    ):
+        np.testing.assert_allclose(value, eager, rtol=1e-5)
+
+
+def test_reflection_padding_is_there_already():
+    width = ((0, 0), (2, 1), (3, 3), (0, 0))
+    wanted = np.pad(MAPS, width, mode="reflect")
+    x = keras.Input((None, None, 5))
+    model = keras.Model(x, keras.ops.pad(x, width, mode="reflect"))
+    np.testing.assert_array_equal(computed(model, MAPS), wanted)
