@@ -44,7 +44,13 @@ def check_1(slide):
         f"is {truth[0, 0]:.3f}. And the one beside it?"
     )
     wide, small = rng.random((4, 9)), rng.normal(size=(2, 3))
-    answer = slide(wide, small)
+    try:
+        answer = slide(wide, small)
+    except (ValueError, IndexError) as error:
+        raise AssertionError(
+            "For 28 x 28 and 3 x 3 it is right. With a picture of 4 x 9 and a stamp of 2 x 3 it stops "
+            f"({error}): take the sizes from the arrays."
+        ) from None
     assert answer.shape == (3, 7) and np.allclose(answer, correlate2d(wide, small, "valid")), (
         "For 28 x 28 and 3 x 3 it is right. Now try a picture of 4 x 9 with a stamp of 2 x 3: take the "
         "sizes from the arrays."
@@ -72,6 +78,14 @@ def wrong_1():
             stamp[i, j] * picture[i : i + rows, j : j + columns] for i in range(3) for j in range(3)
         )
 
+    def square_stamp(picture, stamp):
+        side = len(stamp)
+        rows, columns = picture.shape[0] - side + 1, picture.shape[1] - side + 1
+        return [
+            [(picture[i : i + side, j : j + side] * stamp).sum() for j in range(columns)]
+            for i in range(rows)
+        ]
+
     return [
         lambda picture, stamp: correlate2d(picture, stamp, "same"),
         lambda picture, stamp: convolve2d(picture, stamp, "valid"),
@@ -80,6 +94,7 @@ def wrong_1():
         lambda picture, stamp: correlate2d(picture, stamp, "valid") / 9,
         from_the_corner,
         three_by_three,
+        square_stamp,
     ]
 
 
@@ -156,18 +171,22 @@ def solution_4():
 
 def check_4(worth_it):
     a = [0.70, 0.76, 0.73, 0.79]
-    b = [0.72, 0.78, 0.77, 0.79]
-    pair = worth_it(a, b)
-    mean, error = pair
+    b = [0.74, 0.79, 0.76, 0.77]
+    differences = np.subtract(b, a)
+    mean, error = worth_it(a, b)
     assert not np.isclose(mean, max(b) - max(a)), (
         "The best of a and the best of b? Run a again with nothing changed: how far off is its own "
         "next best? Subtract seed by seed, and take the mean."
     )
     assert not np.isclose(mean, -0.02), "b minus a: positive where b is better."
+    assert not np.isclose(mean, abs(differences).mean()), (
+        "In one of the test's pairs b is worse. Leave the difference its sign."
+    )
+    spread = np.std(differences, ddof=1)
+    assert not np.isclose(mean, spread / 2), "The mean comes first, and then its error."
     assert np.isclose(mean, 0.02), (
         f"The mean difference of the test's pairs is 0.02, not {mean:.3f}."
     )
-    spread = np.std(np.subtract(b, a), ddof=1)
     apart = np.sqrt((np.var(a, ddof=1) + np.var(b, ddof=1)) / 4)
     assert not np.isclose(error, apart, rtol=0.05), (
         "That is the error if the runs had nothing in common. But the first of each has the same seed "
@@ -177,11 +196,12 @@ def check_4(worth_it):
         "That is the spread of one difference. The mean of four wavers less: divide by the root of how "
         "many there are."
     )
-    assert not np.isclose(error, np.std(np.subtract(b, a)) / 2), (
+    assert not np.isclose(error, np.std(differences) / 2), (
         "Nearly: with so few differences, NumPy's std is too small. ddof=1 divides by one fewer."
     )
     assert np.isclose(error, spread / 2), (
-        f"The standard error should be {spread / 2:.4f}: is it of b - a?"
+        f"The standard error of the test's four differences is {spread / 2:.4f}, and yours is "
+        f"{error:.4f}. What do you take the standard deviation of, and what do you divide it by?"
     )
     same = worth_it([0.1, 0.2, 0.4], [0.3, 0.4, 0.6])
     assert np.allclose(same, (0.2, 0)), (
@@ -217,12 +237,27 @@ def wrong_4():
         d = np.subtract(b, a)
         return d.mean(), d.std() / np.sqrt(len(d))
 
+    def without_signs(a, b):
+        d = np.subtract(b, a)
+        return abs(d).mean(), d.std(ddof=1) / np.sqrt(len(d))
+
+    def error_first(a, b):
+        d = np.subtract(b, a)
+        return d.std(ddof=1) / np.sqrt(len(d)), d.mean()
+
+    def without_root(a, b):
+        d = np.subtract(b, a)
+        return d.mean(), d.std(ddof=1) / len(d)
+
     return [
         best_of_each,
         unpaired,
         turned,
         spread,
         biased,
+        without_signs,
+        error_first,
+        without_root,
     ]
 
 

@@ -291,6 +291,15 @@ def test_wrong_answers_are_refused(exercise, module):
         assert verdict.message, f"{answer!r} is refused without a word"
 
 
+def _differences(told):
+    """A `worth_it` that tells, instead of mean and error, something else of the differences."""
+
+    def worth_it(scores_a, scores_b):
+        return told(np.subtract(scores_b, scores_a))
+
+    return worth_it
+
+
 @pytest.mark.parametrize(
     ("exercise", "answer", "words"),
     [
@@ -302,6 +311,24 @@ def test_wrong_answers_are_refused(exercise, module):
             ).to_numpy(),
             "the same newest second",
             id="ties-share-a-place",
+        ),
+        pytest.param(
+            "3.1",
+            lambda picture, stamp: [
+                [(picture[i : i + 3, j : j + 3] * stamp).sum() for j in range(26)]
+                for i in range(26)
+            ],
+            "a stamp of 2 x 3",
+            id="sizes-of-one-picture",
+        ),
+        pytest.param(
+            "3.4", _differences(lambda d: (abs(d).mean(), d.std(ddof=1) / 2)), "sign", id="no-sign"
+        ),
+        pytest.param(
+            "3.4", _differences(lambda d: (d.std(ddof=1) / 2, d.mean())), "first", id="error-first"
+        ),
+        pytest.param(
+            "3.4", _differences(lambda d: (d.mean(), d.std(ddof=1) / 4)), "divide", id="no-root"
         ),
     ],
 )
