@@ -27,6 +27,11 @@ def gram(features: keras.KerasTensor) -> keras.KerasTensor:
 
     Where in the picture they do is lost: shuffling the places changes nothing.
 
+        >>> map = np.array([[[[1.0, 0.0], [3.0, 2.0]]]])  # one row of two places, two channels
+        >>> print(np.array(gram(map)))
+        [[[5. 3.]
+          [3. 2.]]]
+
     Args:
         features: float `(n, height, width, channels)`, array or tensor.
 
@@ -45,6 +50,10 @@ def gram(features: keras.KerasTensor) -> keras.KerasTensor:
 
 def content_distance(features: keras.KerasTensor, target: keras.KerasTensor) -> keras.KerasTensor:
     """How different two feature maps are, place by place: the squared difference, relative to the target.
+
+        >>> target = np.ones((1, 4, 4, 8))
+        >>> print(np.array(content_distance(0.5 * target, target)))
+        [0.25]
 
     Args:
         features: float `(n, ...)`, array or tensor.
@@ -72,6 +81,11 @@ def content_distance(features: keras.KerasTensor, target: keras.KerasTensor) -> 
 def style_distance(features: keras.KerasTensor, target: keras.KerasTensor) -> keras.KerasTensor:
     """How different the Gram matrices of two feature maps are, relative to the target's.
 
+        >>> features = np.arange(24.0).reshape(1, 2, 3, 4)
+        >>> mirrored = features[:, :, ::-1]
+        >>> print(np.array(style_distance(mirrored, features)))
+        [0.]
+
     Args:
         features: float `(n, height, width, channels)`, array or tensor.
         target: features of the same layer, also of a picture of another size, or, so that it is not computed
@@ -95,6 +109,10 @@ def style_distance(features: keras.KerasTensor, target: keras.KerasTensor) -> ke
 
 def total_variation(images: keras.KerasTensor) -> keras.KerasTensor:
     """How rough pictures are: differences of neighbours, below and beside, added up for each pixel.
+
+        >>> board = np.array([[0.0, 1.0], [1.0, 0.0]]).reshape(1, 2, 2, 1)
+        >>> print(np.array(total_variation(board)))
+        [1.]
 
     Args:
         images: float `(n, height, width, channels)`, array or tensor.

@@ -68,6 +68,10 @@ def minimise(
 ) -> Minimum:
     """Minimise a function of one tensor by an optimizer of SciPy.
 
+        >>> to_a_third = lambda x: tf.reduce_mean((3 * x - 1) ** 2)
+        >>> print(minimise(to_a_third, np.zeros(2), progress=False).x)
+        [0.33333333 0.33333333]
+
     With `checkpoint` it can be stopped at any moment, even killed: the same call goes on from there, also
     with more evaluations, and finds what it would have found, to the bit as far as TensorFlow
     computes the same twice. SciPy keeps what it remembers to itself, so the file holds all that SciPy was
