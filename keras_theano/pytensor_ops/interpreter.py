@@ -18,7 +18,7 @@ from pytensor.link.vm import Loop, Stack, VMLinker
 from pytensor.scan.op import Scan
 from pytensor.scan.rewriting import scan_seqopt1  # a module in PyTensor 2
 
-from keras_theano.pytensor_ops import elementwise, push_out, shape_inference
+from keras_theano.pytensor_ops import elementwise, faulty_rewrites, push_out, shape_inference
 from keras_theano.pytensor_ops._threads import steps
 from keras_theano.pytensor_ops.vm_ops import ForTheVM
 
@@ -129,11 +129,6 @@ _LEFT_OUT = {
 if "pytensor.sparse" in sys.modules:  # PyTensor 2.38 loads it at once
     # Later versions register the name when they load it, and could not if a mode had named it before.
     _LEFT_OUT["local_usmm"] = "It asks for that BLAS as well; its products are of sparse matrices."
-# PyTensor's rewrites that are wrong, in every mode -> how.
-FAULTY = {
-    "local_subtensor_of_reduce": "A part of a sum becomes a sum of a part, in a dtype that it forgets.",
-    "useless_symmetric_transpose": "Stacks of diagonal matrices count as symmetric along any two axes.",
-}
 
 
 def interpreter():
@@ -146,7 +141,7 @@ def interpreter():
         pytensor.function([x], y, mode=keras_theano.interpreter())  # for this one
     """
     include = ["fast_run", "for_the_vm", "keep_marks"]
-    rewrites = RewriteDatabaseQuery(include=include, exclude=[*_LEFT_OUT, *FAULTY])
+    rewrites = RewriteDatabaseQuery(include=include, exclude=[*_LEFT_OUT, *faulty_rewrites.FAULTY])
     return Mode(_NamingLinker(use_cloop=False, c_thunks=False), rewrites)
 
 
@@ -157,6 +152,8 @@ def install():
     elementwise.install()
     # Compiling recurrent layers would otherwise take most of a minute.
     shape_inference.install()
+    # Algebra that holds for integers alone is kept from floats.
+    faulty_rewrites.install()
     # A loop's steps do nothing twice, and matrix products leave them.
     pushers = {
         push_out.merge_within_steps: 0.5,

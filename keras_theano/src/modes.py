@@ -13,7 +13,8 @@ from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.vm import VMLinker
 
 from keras_theano import setting
-from keras_theano.pytensor_ops.interpreter import FAULTY, interpreter
+from keras_theano.pytensor_ops.faulty_rewrites import FAULTY
+from keras_theano.pytensor_ops.interpreter import interpreter
 from keras_theano.src.fuse_updates import fuse_updates
 from keras_theano.src.lock import engine_lock
 
