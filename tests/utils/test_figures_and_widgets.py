@@ -1,6 +1,7 @@
 """utils.figures and utils.widgets, in an IPython shell where their output is caught."""
 
 import base64
+import gc
 import io
 import re
 from types import SimpleNamespace
@@ -276,6 +277,24 @@ def test_slowest_tries_the_ends_of_all_controls(shell, monkeypatch):
         (0.5, "sine", True),
     ]
     assert shell.published == []
+
+
+def test_slowest_tries_the_ends_of_many_menus_and_leaves_cleaning_up_for_later(shell, monkeypatch):
+    tried = []
+
+    def rated(**stars):
+        tried.append((tuple(stars.values()), gc.isenabled()))
+        return draw(0.5)
+
+    monkeypatch.setattr(widgets, "_explored", [])
+    widgets.explore(rated, **{film: [1, 2, 3] for film in "abcd"})
+    tried.clear()
+    widgets.slowest()
+    ends = [(1, 1, 1, 1)] * 8
+    for place in range(4):
+        ends[2 * place + 1] = tuple(3 if film == place else 1 for film in range(4))
+    assert tried == [(values, False) for values in ends]
+    assert gc.isenabled()
 
 
 def test_an_error_while_moving_is_shown(shell, controls):
