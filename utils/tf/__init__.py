@@ -1,6 +1,6 @@
 """What makes custom TensorFlow code pleasant: the library of Part 2.
 
-    from utils.tf import check_gradients, check_shapes, count_traces, fit
+    from utils.tf import check_gradients, check_shapes, count_traces, descend, fit
 
 - `devices`: take no more GPU memory than needed; see what is there; split a CPU in two to try
   `tf.distribute`.
@@ -9,6 +9,10 @@
 - `gradients`: compare a gradient, a custom one too, with finite differences.
 - `minimising`: SciPy's optimizers over a tensor, such as a picture, with a budget and to resume.
 - `training`: a loop with a progress bar, a history, early stopping, and checkpoints to resume from.
+- `descent`, `distribute`: the step in that loop, for losses of any kind, in mixed precision, and on several
+  devices.
+- `penalty`: holds the slope of a GAN's critic.
+- `pictures`: how near one picture comes to another.
 
 Each name is imported when it is first asked for, and TensorFlow with it; `import utils.tf` alone does
 not. It does not touch the devices: memory can still be limited afterwards. It works with `tf.Tensor`,
@@ -18,9 +22,13 @@ not. It does not touch the devices: memory can still be limited afterwards. It w
 from importlib import import_module
 
 _NAMES = {
+    "descent": ["descend"],
     "devices": ["cap_memory", "describe_devices", "gpu_memory", "grow_memory", "split_cpu"],
+    "distribute": ["distributed"],
     "gradients": ["GradientError", "GradientReport", "check_gradients"],
     "minimising": ["Minimum", "minimise"],
+    "penalty": ["gradient_penalty"],
+    "pictures": ["psnr", "ssim"],
     "shapes": ["ShapeError", "check_shapes"],
     "tracing": ["CountedFunction", "RetraceError", "Trace", "count_traces"],
     "training": ["fit"],
