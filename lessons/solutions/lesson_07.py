@@ -9,6 +9,9 @@ def solution_1():
 
 def check_1(two_ious):
     first, second = two_ious
+    assert not (first == 0 and np.isclose(second, 1 / 3, atol=0.005)), (
+        "The right two, the wrong way round: the first pair of boxes comes first."
+    )
     assert not np.isclose(first, 0.5), (
         "Intersection over *what*? In the union, each piece that both cover is counted once."
     )
@@ -43,6 +46,7 @@ def wrong_1():
         (1 / 3, 1),
         1 / 3,
         ("1/3", "0"),
+        (0, 1 / 3),
     ]
 
 
@@ -228,11 +232,16 @@ def solution_7():
 
 
 def check_7(block):
-    assert np.allclose(block(np.array([1.0, -2.0]), lambda x: 0 * x), [1, -2]), (
+    x = np.array([1.0, -2.0])
+    got = np.asarray(block(x.copy(), lambda x: 0 * x))  # a block may write over its x: x += f(x)
+    assert not np.array_equal(got, [1, 0]), (
+        "The ReLU comes behind the plus, in the network: give back the sum itself."
+    )
+    assert np.allclose(got, x), (
         "Take an f that gives 0 for everything. There the block is to hand on what it gets: x."
     )
     x = np.array([1.0, 2.0, 4.0])
-    got = np.asarray(block(x, lambda x: x**2 + 1))
+    got = np.asarray(block(x.copy(), lambda x: x**2 + 1))
     assert got.shape == x.shape, f"x is a row of 3 numbers; your block gives {got.shape}."
     assert not np.allclose(got, x), "f has to be called as well, or the block can learn nothing."
     assert not np.allclose(got, x * (x**2 + 2)), "f(x) is added to x; nothing is multiplied."
@@ -257,4 +266,5 @@ def wrong_7():
         lambda x, f: x * (1 + f(x)),
         lambda x, f: x - f(x),
         lambda x, f: f(x) + f(x),
+        lambda x, f: np.maximum(x + f(x), 0),
     ]

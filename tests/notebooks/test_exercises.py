@@ -330,10 +330,23 @@ def _differences(told):
         pytest.param(
             "3.4", _differences(lambda d: (d.mean(), d.std(ddof=1) / 4)), "divide", id="no-root"
         ),
+        pytest.param("7.1", (0, 1 / 3), "the wrong way round", id="pair-swapped"),
+        pytest.param(
+            "7.7", lambda x, f: np.maximum(x + f(x), 0), "The ReLU comes behind", id="relu-within"
+        ),
     ],
 )
 def test_a_near_miss_is_told_what_it_missed(exercise, answer, words):
     assert words in exercises.grade(exercise, answer).message
+
+
+def test_a_residual_block_may_write_over_its_x():
+    def block(x, f):
+        x += f(x)
+        return x
+
+    verdict = exercises.grade("7.7", block)
+    assert verdict.state == "right", verdict.message
 
 
 @pytest.mark.parametrize(("exercise", "module"), EXERCISES)
