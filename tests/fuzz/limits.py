@@ -132,6 +132,13 @@ LIMITS = (
         when=lambda spec: any(one["data"] == "steps" for one in spec["inputs"]),
     ),
     Limit(
+        reason="A window larger than its picture, as behind a RandomCrop, which keeps small pictures "
+        "small where it does not train, is an error here; TensorFlow, without a graph, averages to nothing.",
+        kind="error",
+        where="does not fit into spatial axis",
+        layers=("RandomCrop",),
+    ),
+    Limit(
         reason="Only TensorFlow resizes by areas.",
         kind="error",
         where="interpolation=area",
