@@ -71,6 +71,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
+def _warn_of_no_nan():
+    """NumPy's `errstate` is a thread's own: whoever ignores NaN here would be told of it there."""
+    np.seterr(all="ignore")
+
+
 @contextlib.contextmanager
 def single_blas():
     """Keep BLAS to one thread while any caller is inside."""
@@ -133,7 +138,9 @@ def split(batch, elements, function, blas=False, least=None):
             return [function(slice(0, batch))]
     with _state:
         if _pool is None:
-            _pool = ThreadPoolExecutor(workers, thread_name_prefix="pytensor_ops")
+            _pool = ThreadPoolExecutor(
+                workers, thread_name_prefix="pytensor_ops", initializer=_warn_of_no_nan
+            )
         pool = _pool
     bounds = [batch * part // parts for part in range(parts + 1)]
     pieces = [slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]

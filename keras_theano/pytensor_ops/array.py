@@ -179,11 +179,7 @@ class Take(TensorOp):
                 raise IndexError
             outputs[0][0] = np.asarray(np.take(x, index, axis=self.axis))
         except IndexError:
-            count = x.shape[self.axis]
-            wrong = index[(index < least) | (index >= count)].ravel()[0]
-            raise IndexError(
-                f"index {wrong} is out of bounds: there are {count} entries, numbered 0 to {count - 1}"
-            ) from None
+            raise _out_of_bounds(index, least, x.shape[self.axis]) from None
 
     def output_shapes(self, node, shapes):
         x, index = shapes
@@ -211,6 +207,13 @@ class Take(TensorOp):
         return take
 
 
+def _out_of_bounds(index, least, count):
+    wrong = index[(index < least) | (index >= count)].ravel()[0]
+    return IndexError(
+        f"index {wrong} is out of bounds: there are {count} entries, numbered 0 to {count - 1}"
+    )
+
+
 class AddAt(TensorOp):
     """Add slices up at the places `index` of a new tensor of zeros: what undoes `Take`.
 
@@ -236,6 +239,8 @@ class AddAt(TensorOp):
         before, after = slices.shape[:axis], slices.shape[axis + index.ndim :]
         lead, trail = math.prod(before), math.prod(after)
         place = np.ravel(index).astype("int64")
+        if count and (place.min() < -size or place.max() >= size):  # SciPy would write there
+            raise _out_of_bounds(place, -size, size)
         place = np.where(place < 0, place + size, place)
         # One column for each slice, with a one in the row where the slice goes.
         dtype = "float32" if slices.dtype == "float16" else slices.dtype

@@ -38,8 +38,10 @@ FAULTY = {
     "local_mul_canonizer": "x / x becomes 1 and x * y / x y, for 0 and inf too; x / y / z becomes "
     "x / (y * z), though y * z may be too small for a float.",
     "local_mul_pow_to_pow_add": "x**-1 * x**1 becomes x**0, 1, for 0 and inf too.",
+    "local_reciprocal_canon": "A float16 becomes a float32, which is an error, and printed.",
     "local_sign_div": "sign(1 / x) becomes sign(x), though 1 / 0 is inf.",
     "local_subtensor_of_reduce": "A part of a sum becomes a sum of a part, in a dtype that it forgets.",
+    "local_sumsqr2dot": "Fails where a factor is an input, and prints it.",
     "local_useless_elemwise": "x == x becomes True and x != x False, for NaN too.",
     "local_useless_elemwise_comparison": "x <= x and x >= x become True, for NaN too.",
     "local_zero_div": "0 / x becomes 0, for 0 and NaN too.",

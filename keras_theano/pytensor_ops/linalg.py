@@ -321,8 +321,10 @@ class LUFactor(_MatrixOp):
         m, n = x.shape[-2:]
         lu = np.empty_like(x)
         pivots = np.empty((*x.shape[:-2], min(m, n)), "int32")
+        # (`scipy.linalg.lu_factor` calls this too, but warns of a pivot of 0, which is a result here.)
+        (getrf,) = scipy.linalg.get_lapack_funcs(("getrf",), (x,))
         for place in np.ndindex(x.shape[:-2]):
-            lu[place], pivots[place] = scipy.linalg.lu_factor(x[place], check_finite=False)
+            lu[place], pivots[place], _ = getrf(x[place])
         return lu, pivots
 
     def jax_compute(self, jax, x):

@@ -283,6 +283,7 @@ class Program:
                 storage[variable] = _constant_storage(variable)
         self._outputs = [storage[variable] for variable in outputs]
 
+    @np.errstate(all="ignore")  # a NaN is a number like others on all engines
     def __call__(self, arrays):
         with self.lock:
             for cell, array in zip(self._inputs, arrays, strict=True):

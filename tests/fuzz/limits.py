@@ -107,6 +107,13 @@ LIMITS = (
         ),
     ),
     Limit(
+        reason="Channels that come first go to TensorFlow with an activation of their own behind the "
+        "layer, after which an output is called.",
+        kind="names",
+        where=r"activation\w*_loss",
+        when=lambda spec: spec["format"] == "channels_first",
+    ),
+    Limit(
         reason="TensorFlow is run without a graph here, so it knows the sizes of batches, and weights "
         "the losses of single outputs by them; in a graph it does not, as this engine.",
         kind="values",
@@ -137,6 +144,12 @@ LIMITS = (
         kind="error",
         where="does not fit into spatial axis",
         layers=("RandomCrop",),
+    ),
+    Limit(
+        reason="TensorFlow reads the weights of bicubic resizing from a table of 1,024 steps, so they are "
+        "right to three digits.",
+        kind="values",
+        when=lambda spec: "bicubic" in json.dumps(spec["nodes"]),
     ),
     Limit(
         reason="Only TensorFlow resizes by areas.",

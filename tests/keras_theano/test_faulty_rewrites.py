@@ -1,6 +1,7 @@
 """Compiled expressions are what their floats make them, at 0, inf and NaN as elsewhere."""
 
 import numpy as np
+import pytensor
 import pytensor.tensor as pt
 import pytest
 from keras import Sequential, layers, ops
@@ -31,6 +32,8 @@ EXPRESSIONS = {
     "x**-1 * x**1": lambda np, x, y: np.power(x, -1.0) * np.power(x, y) * np.power(x, 2.0),
     "sign(1 / x)": lambda np, x, y: np.sign(np.reciprocal(x)),
     "sign(1 / |x|)": lambda np, x, y: np.sign(1 / np.absolute(x)),
+    "1 / sqrt(x)": lambda np, x, y: np.reciprocal(np.sqrt(x)),
+    "sum of squares": lambda np, x, y: np.sum(np.square(x * y), axis=1),
     "x == x": lambda np, x, y: x == x,
     "x != x": lambda np, x, y: x != x,
     "x < x": lambda np, x, y: x < x,
@@ -71,3 +74,38 @@ def test_a_correlation_over_one_element_is_not_defined(mode):
     model.compile(loss="mse", metrics=[PearsonCorrelation(axis=-1)])
     x = np.arange(6, dtype="float32").reshape(2, 3, 1)
     assert np.isnan(model.evaluate(x, x, verbose=0)[1])
+
+
+HUGE = np.full((2, 4, 4, 3), np.inf, "float32")
+EAGER = {
+    "divide": lambda: ops.divide(HUGE, HUGE),
+    "exp": lambda: ops.exp(1e4 * np.ones(3, "float32")),
+    "log": lambda: ops.log(np.zeros(3, "float32")),
+    "matmul": lambda: ops.matmul(HUGE[..., 0], HUGE[..., 0]),
+    "conv": lambda: ops.conv(HUGE, np.zeros((2, 2, 3, 1), "float32")),
+    "conv, in threads": lambda: ops.conv(
+        np.full((8, 64, 64, 3), np.inf, "float32"), np.zeros((3, 3, 3, 8), "float32")
+    ),
+    "lu_factor": lambda: ops.lu_factor(np.zeros((2, 2), "float32")),
+    "ConvLSTM1D": lambda: layers.ConvLSTM1D(1, 2)(HUGE),
+}
+
+
+@pytest.mark.parametrize("call", EAGER.values(), ids=EAGER)
+@pytest.mark.filterwarnings("error")
+def test_an_eager_call_does_not_warn_of_numbers_without_value(call):
+    call()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_rewriting_fails_nowhere(name, dtype, capfd):
+    x, y = (pt.TensorType(dtype, shape=(None, 1))() for _ in "xy")
+    output = as_symbol(EXPRESSIONS[name](ops, Tensor(x), Tensor(y)))
+    slopes = (
+        pytensor.grad(output.sum(), [x, y], disconnected_inputs="ignore")
+        if (output.dtype == dtype)
+        else []
+    )
+    modes.compile_function([x, y], [output, *slopes])
+    assert capfd.readouterr().err == ""

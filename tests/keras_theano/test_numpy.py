@@ -14,7 +14,7 @@ from keras.src.backend.common import dtypes
 from keras_theano.pytensor_ops import array
 from keras_theano.src import modes
 from keras_theano.src import numpy as knp
-from keras_theano.src.tensor import Tensor
+from keras_theano.src.tensor import Tensor, as_symbol
 
 RNG = np.random.default_rng(7)
 
@@ -439,6 +439,29 @@ def test_embedding_gradient_adds_up_repeated_rows():
     np.add.at(wanted, index, weights)
     result = modes.compile_function([x], [gradient])(table)[0]
     np.testing.assert_allclose(result, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("x", [[-1, 2], [-5, 0], [[1, -1], [0, 0]], [np.nan, 1.0], [-np.inf, 1.0]])
+@pytest.mark.parametrize("batch", ["eager", "compiled"])
+def test_bincount_refuses_what_it_cannot_count(x, batch):
+    x = np.array(x)
+    count = ops.bincount if batch == "eager" else compiled(ops.bincount, x.dtype.name, x.ndim)
+    with pytest.raises(ValueError, match="counts whole numbers from 0"):
+        count(x)
+
+
+@pytest.mark.parametrize("index", [6, 7, -7, 10**9])
+def test_nothing_is_added_outside_of_an_array(index):
+    slices, places = pt.dvector("slices"), pt.lvector("places")
+    add = modes.compile_function([slices, places], [array.AddAt(0)(slices, places, 6)])
+    np.testing.assert_array_equal(add(np.ones(3), np.array([5, -6, 5]))[0], [1, 0, 0, 0, 0, 2])
+    with pytest.raises(IndexError, match=f"index {index} is out of bounds: there are 6 entries"):
+        add(np.ones(2), np.array([0, index]))
+
+
+def compiled(function, dtype, ndim):
+    symbol = pt.TensorType(dtype, shape=(None,) * ndim)()
+    return modes.compile_function([symbol], [as_symbol(function(Tensor(symbol)))])
 
 
 def test_counting_ops():

@@ -6,6 +6,7 @@ import numpy as np
 import pytensor.tensor as pt
 from keras.src.backend.common import dtypes
 from keras.src.backend.common.backend_utils import canonicalize_axis
+from pytensor.raise_op import CheckAndRaise
 
 from keras_theano.pytensor_ops import array, reductions
 from keras_theano.pytensor_ops.sizes import sizes_of, with_shape
@@ -221,6 +222,8 @@ def bincount(x, weights=None, minlength=0, sparse=False):
         dtype = dtypes.result_type(x.type.dtype, weights.type.dtype)
         weights = cast(weights, dtype)
     place = cast(x, "int64")
+    refuse = CheckAndRaise(ValueError, "`bincount` counts whole numbers from 0; some here are less")
+    place = refuse(place, pt.all(pt.ge(place, 0)))
     # The -1 stands for the largest of no numbers.
     largest = pt.max(pt.join(0, pt.flatten(place), np.asarray([-1])))
     bins = pt.maximum(largest + 1, minlength)
