@@ -660,8 +660,17 @@ _add(
     },
     4,
 )
+
+
+def _random_crop(d):
+    args = {"height": d.size(6), "width": d.size(6)}
+    height, width = d.shape[1:] if d.is_first else d.shape[:2]
+    d.is_random |= height > args["height"] and width > args["width"]
+    return args
+
+
 _add("CenterCrop", lambda d: {"height": d.size(6), "width": d.size(6)}, 4)
-_add("RandomCrop", lambda d: {"height": d.size(6), "width": d.size(6)}, 4, weight=0.5)
+_add("RandomCrop", _random_crop, 4, weight=0.5)
 _add("AutoContrast Equalization", lambda d: {}, 4, weight=0.6)
 _add(
     "Solarization",
