@@ -138,5 +138,5 @@ def test_faults_of_time():
     path = Path("lessons/00-start-here.ipynb")
     assert faults(path, 24.9, 0.5, None, False) == []
     assert faults(path, 25.1, 0.5, None, False) == [
-        "took 25 s; 20 s is the most, on cores of its own"
+        "took 25 s; 20 s is the most, on two quiet cores"
     ]
