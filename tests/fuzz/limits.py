@@ -81,6 +81,12 @@ LIMITS = (
         where="No gradients provided for any variable",
     ),
     Limit(
+        reason="Where a row is masked, TensorFlow cannot put the state of a list of one cell back in the list.",
+        kind="no error",
+        where="structures don't have the same nested structure",
+        layers=("RNN",),
+    ),
+    Limit(
         reason="Where a model has no weights, Keras on TensorFlow looks for averages that it never made.",
         kind="no error",
         where="_model_variables_moving_average",
