@@ -27,6 +27,9 @@ def squeezenet(
 ) -> keras.Model:
     """SqueezeNet 1.1, with 1.24 million weights.
 
+    >>> squeezenet(include_top=False).output_shape
+    (None, 13, 13, 512)
+
     Args:
         include_top: True for the whole network, `(n, height, width, 3)` to `(n, classes)`
             probabilities; False to stop at the last fire module, whose output for images of
@@ -116,6 +119,10 @@ def _fire(x, squeezed, expanded, name):
 def preprocess(images: np.ndarray | keras.KerasTensor) -> np.ndarray | keras.KerasTensor:
     """RGB images with values from 0 to 255 as the network wants them.
 
+    >>> red = np.array([[[255, 0, 0]]], np.uint8)
+    >>> preprocess(red).round().tolist()
+    [[[-104.0, -117.0, 132.0]]]
+
     Args:
         images: `(n, height, width, 3)` or `(height, width, 3)`, uint8 or float: an array, a tensor of
             the engine (also within a `tf.function`) or the symbolic input of a model.
@@ -160,6 +167,9 @@ def decode_predictions(
     probabilities: np.ndarray, top: int = 5
 ) -> list[list[tuple[str, str, float]]]:
     """The `top` likeliest ImageNet classes of each image, best first.
+
+    >>> decode_predictions(np.eye(1000)[[285]], top=1)
+    [[('n02124075', 'Egyptian cat', 1.0)]]
 
     Args:
         probabilities: `(n, 1000)`, as `squeezenet()(...)` or `.predict(...)` returns them.

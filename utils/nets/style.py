@@ -141,6 +141,11 @@ class FeatureLoss(keras.losses.Loss):
 
     The network's weights are not the trained model's, so they do not move.
 
+        >>> network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="seen")])
+        >>> picture = np.ones((1, 8, 8, 3))
+        >>> float(FeatureLoss(network, {"seen": 1.0})(picture, picture))
+        0.0
+
     Args:
         network: a Keras model of pictures; computed to the deepest layer that is asked for.
         weights: name of a layer -> weight of its distance.

@@ -13,6 +13,11 @@ __all__ = ["cut", "frozen", "thawed", "with_head"]
 def cut(model: keras.Model, at: str) -> tuple[keras.Model, keras.Model]:
     """Cut a model behind one layer: `above(below(x))` is what the model computes.
 
+    >>> layers = keras.layers.Dense(5, name="inner"), keras.layers.Dense(1)
+    >>> below, above = cut(keras.Sequential([keras.Input((3,)), *layers]), "inner")
+    >>> below.output_shape, above.output_shape
+    ((None, 5), (None, 1))
+
     Args:
         model: functional, or sequential and built.
         at: name of the last layer of the lower part.
@@ -41,7 +46,15 @@ def cut(model: keras.Model, at: str) -> tuple[keras.Model, keras.Model]:
 
 
 def with_head(body: keras.Model, head: keras.Layer) -> keras.Model:
-    """One model of a body and what comes on top of it, a layer or a model; both are shared."""
+    """One model of a body and what comes on top of it, a layer or a model; both are shared.
+
+    >>> body = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
+    >>> with_head(body, keras.layers.Dense(2)).output_shape
+    (None, 2)
+
+    Raises:
+        ValueError: a body without a fixed graph of layers.
+    """
     graph = graph_of(body)
     return keras.Model(graph.input, head(graph.output))
 
@@ -53,6 +66,13 @@ def frozen(*models: keras.Layer) -> Iterator[None]:
     Inside, they have nothing to train, batch normalization works as in inference, so that its
     means stay too, and gradients pass through to their inputs. Compile within: a compiled model
     keeps what was trainable then. Afterwards, also after an error, each layer is as it was before.
+
+    >>> critic = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    >>> with frozen(critic):
+    ...     len(critic.trainable_weights)
+    0
+    >>> len(critic.trainable_weights)
+    2
     """
     with _flags_restored(models):
         for model in models:
@@ -65,6 +85,12 @@ def thawed(model: keras.Model, names: Iterable[str]) -> Iterator[None]:
     """Let only some layers of a model train, as for fine-tuning: `with thawed(model, ["fire9"]): ...`.
 
     All its other layers are held as `frozen` does it; compile within.
+
+    >>> layers = keras.layers.Dense(5, name="inner"), keras.layers.Dense(1, name="top")
+    >>> model = keras.Sequential([keras.Input((3,)), *layers])
+    >>> with thawed(model, ["top"]):
+    ...     [layer.name for layer in model.layers if layer.trainable]
+    ['top']
 
     Raises:
         ValueError: no layer of that name.

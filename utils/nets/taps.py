@@ -11,6 +11,11 @@ __all__ = ["taps"]
 def taps(model: keras.Model, names: Iterable[str]) -> keras.Model:
     """A model of the same input that returns what some of its layers make of it.
 
+    >>> layers = keras.layers.Dense(5, name="inner"), keras.layers.Dense(1)
+    >>> features = taps(keras.Sequential([keras.Input((3,)), *layers]), ["inner"])(np.ones((2, 3)))
+    >>> tuple(features["inner"].shape)
+    (2, 5)
+
         features = taps(squeezenet(), ["conv1", "fire5"])(images)
         features["fire5"]  # (n, 27, 27, 256)
 

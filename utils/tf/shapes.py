@@ -28,6 +28,9 @@ def check_shapes(
 ) -> dict[str, int | tf.Tensor | None]:
     """Check the shapes of tensors against the names of their axes.
 
+    >>> check_shapes(np.zeros((8, 28, 28)), "batch height width", np.zeros(8), "batch")
+    {'batch': 8, 'height': 28, 'width': 28}
+
     Args:
         *tensors_and_axes: a tensor, its axes, the next tensor, its axes, and so on. The axes are one
             str with a word for each, separated by spaces: a name (`batch`), a size (`3`), `_` for

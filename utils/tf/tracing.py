@@ -97,6 +97,16 @@ def count_traces(
 ) -> CountedFunction | Callable[[Callable], CountedFunction]:
     """Wrap a function so that its traces are counted and explained; also a decorator.
 
+    >>> @count_traces
+    ... def double(x):
+    ...     return 2 * x
+    >>> results = [double(x) for x in (1, 2, tf.constant(3), tf.constant(4))]
+    >>> print(double.report())
+    double: 3 of 4 calls traced
+      call 1: the first
+      call 2: x: Python value 1 before, 2 now; a tensor would not trace again
+      call 3: x: type Python value before, tensor now
+
     Args:
         function: a `tf.function`, or a Python function, which becomes one; in a class, a method.
         limit: how many calls may trace; None for any number.

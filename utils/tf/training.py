@@ -47,6 +47,13 @@ def fit(
     number alone. What TensorFlow, NumPy or Python draw at random outside of `state` is not restored:
     draw with a `tf.random.Generator` in `state`, or in Keras's layers, which keep their seeds.
 
+    >>> w = tf.Variable(4.0)
+    >>> def step(x):
+    ...     w.assign_sub(0.5 * (w - x))  # half of the way
+    ...     return tf.abs(w - x)
+    >>> fit(step, [1.0, 1.0], epochs=2, progress=False)
+    {'loss': [1.125, 0.28125]}
+
     Args:
         step: called as `step(*batch)` where a batch is a tuple or list, else as `step(batch)`; returns
             the loss, or a dict of metrics, each a number or scalar tensor.

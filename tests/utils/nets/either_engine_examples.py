@@ -17,5 +17,11 @@ import utils.nets
 def test_examples_of(name):
     module = import_module(f"utils.nets.{name}")
     keras.utils.set_random_seed(0)
-    failed, _ = doctest.testmod(module, extraglobs={"keras": keras, "np": np})
+    names = {"keras": keras, "np": np}
+    failed, _ = doctest.testmod(module, extraglobs=names)
     assert not failed
+
+
+@pytest.mark.parametrize("name", utils.nets.__all__)
+def test_there_is_an_example_of(name):
+    assert ">>> " in getattr(utils.nets, name).__doc__

@@ -1,8 +1,5 @@
 """`minimise` takes SciPy's steps, spends its budget and no more, and goes on where it was stopped."""
 
-import doctest
-from importlib import import_module
-
 import numpy as np
 import pytest
 import scipy.optimize
@@ -20,11 +17,6 @@ def rosenbrock(x):
 
 def quiet(loss, start, **options):
     return minimise(loss, start, progress=False, **options)
-
-
-def test_the_example_of_the_docstring():
-    tried = doctest.testmod(import_module("utils.tf.minimising"))
-    assert tried.attempted and not tried.failed
 
 
 def test_history_has_the_loss_and_its_parts():

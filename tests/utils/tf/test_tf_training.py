@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from random import randint
 
 import numpy as np
 import pytest
@@ -118,9 +119,9 @@ def test_the_bar_counts_steps_and_shows_metrics(capsys):
 # ---------------------------------------------------------------- checkpoints
 
 
-def run(folder, *arguments):
+def run(program, folder, *arguments):
     return subprocess.run(
-        [sys.executable, str(HERE / "resume.py"), str(folder), *map(str, arguments)],
+        [sys.executable, str(HERE / program), str(folder), *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"},
         stdin=subprocess.DEVNULL,
@@ -131,22 +132,32 @@ def run(folder, *arguments):
 
 
 @pytest.mark.slow
-def test_killed_runs_come_to_the_very_numbers_of_one_left_alone(tmp_path):
-    done = run(tmp_path / "1")
+@pytest.mark.parametrize(
+    "program, all_steps",
+    [("resume.py", 28), ("resume_gan.py", 120)],
+    ids=["a classifier", "a GAN in 16 bits"],
+)
+def test_killed_runs_come_to_the_very_numbers_of_one_left_alone(tmp_path, program, all_steps):
+    done = run(program, tmp_path / "1")
     assert done.returncode == 0, done.stderr[-3000:]
     alone = json.loads(done.stdout)
-    assert alone["steps"] == 28
-    # In the first epoch after a save within it; in the second; just after a checkpoint.
-    for kill_at in (5, 8, 4):
-        assert run(tmp_path / "2", kill_at).returncode == -signal.SIGKILL
-    done = run(tmp_path / "2")
+    assert alone["steps"] == all_steps
+    # In the first epoch after a save within it; in the second; just after a checkpoint; and anywhere.
+    kills = [5, 8, 4, randint(1, all_steps - 17)]
+    for kill_at in kills:
+        assert run(program, tmp_path / "2", kill_at).returncode == -signal.SIGKILL
+    done = run(program, tmp_path / "2")
     assert done.returncode == 0, done.stderr[-3000:]
     resumed = json.loads(done.stdout)
     assert 0 < resumed.pop("steps") < alone.pop("steps")
-    assert resumed == alone
-    again = json.loads(run(tmp_path / "2").stdout)
+    assert resumed == alone, kills
+    again = json.loads(run(program, tmp_path / "2").stdout)
     assert again.pop("steps") == 0, "what is finished is not trained again"
     assert again == alone
+    if program == "resume_gan.py":
+        assert abs(alone["history"]["val_mean"][-1] - 4) < 1, (
+            "the GAN has learnt where the numbers lie"
+        )
 
 
 def counting(folder, epochs, batches=(1.0, 2.0), state=None, **options):
