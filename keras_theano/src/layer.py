@@ -2,6 +2,7 @@
 
 import functools
 
+import numpy as np
 from keras.src import tree
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 from keras.src.utils import traceback_utils
@@ -32,7 +33,8 @@ def _on_variables(call):
         if in_stateless_scope():
             return call(layer, *args, **kwargs)
         if not any(isinstance(leaf, Tensor) for leaf in tree.flatten((args, kwargs))):
-            return call(layer, *args, **kwargs)
+            with np.errstate(all="ignore"):  # what layers compute by Python's operators, on arrays
+                return call(layer, *args, **kwargs)
         with TraceScope() as scope:
             result = call(layer, *args, **kwargs)
         if scope.made_variables:  # now they have values

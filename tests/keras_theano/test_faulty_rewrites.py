@@ -76,6 +76,11 @@ def test_a_correlation_over_one_element_is_not_defined(mode):
     assert np.isnan(model.evaluate(x, x, verbose=0)[1])
 
 
+class Times(layers.Layer):
+    def call(self, x):
+        return x * x
+
+
 HUGE = np.full((2, 4, 4, 3), np.inf, "float32")
 EAGER = {
     "divide": lambda: ops.divide(HUGE, HUGE),
@@ -87,6 +92,10 @@ EAGER = {
         np.full((8, 64, 64, 3), np.inf, "float32"), np.zeros((3, 3, 3, 8), "float32")
     ),
     "lu_factor": lambda: ops.lu_factor(np.zeros((2, 2), "float32")),
+    "GRU of infinite states": lambda: layers.GRU(1, recurrent_activation="relu6")(
+        np.full((1, 2, 1), 6e4, "float16")
+    ),
+    "a layer of Python's operators": lambda: Times(dtype="float16")(np.full(3, 6e4, "float16")),
     "ConvLSTM1D": lambda: layers.ConvLSTM1D(1, 2)(HUGE),
 }
 
