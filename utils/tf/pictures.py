@@ -85,7 +85,7 @@ def _comparable(a, b, limits):
             f"4 channels, not {a.shape}. Grey ones need an axis more: picture[..., None]."
         )
     if a.dtype == b.dtype == tf.uint8:
-        if limits not in (None, (0, 255)):
+        if limits is not None and tuple(np.ravel(limits)) != (0, 255):
             raise ValueError(f"White is 255 in pictures of uint8: leave limits={limits} out.")
         return a, b, 255
     if not (a.dtype.is_floating and b.dtype.is_floating):
@@ -109,7 +109,7 @@ def _checked(limits):
 
 
 def _check_range(picture, low, high):
-    if not isinstance(picture, tf.__internal__.EagerTensor) or not tf.size(picture):
+    if tf.is_symbolic_tensor(picture) or not tf.size(picture):
         return  # within a tf.function there are no numbers yet
     darkest, brightest = float(tf.reduce_min(picture)), float(tf.reduce_max(picture))
     room = (high - low) / 2  # networks and bicubic enlarging overshoot a little

@@ -1,4 +1,4 @@
-"""Sub-pixel layers enlarge as they say, on each engine; `test_nets.py` runs this once on each."""
+"""Sub-pixel layers enlarge and reflections pad as they say, on each engine; `test_nets.py` runs this once on each."""
 
 import keras
 import numpy as np
@@ -118,3 +118,11 @@ def test_maps_that_do_not_fit_are_refused(shape):
 def test_kernels_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="multiple of 9 output channels, not 12"):
         NearestStart(3)((3, 3, 2, 12))
+
+
+def test_keras_pads_by_reflection_as_the_page_of_the_toolkit_says():
+    around = ((0, 0), (8, 8), (8, 8), (0, 0))
+    pictures = keras.Input((None, None, 3))
+    model = keras.Model(pictures, ops.pad(pictures, around, mode="reflect"))
+    x = RANDOM.normal(size=(2, 9, 30, 3)).astype("float32")
+    np.testing.assert_array_equal(model.predict(x, verbose=0), np.pad(x, around, mode="reflect"))
