@@ -113,6 +113,23 @@ def test_weights_are_compared_until_the_loss_is_no_number(loss, weight, kind):
     assert (found and found[0]) == kind
 
 
+@pytest.mark.parametrize(
+    "dtype, ours, right, exact",
+    [
+        ("float32", 1.0, 1.0, True),
+        ("float32", 1.0, 1.001, False),
+        ("float32", 1.0, None, False),
+        ("float64", 1.0, 1.0, False),
+    ],
+)
+def test_who_rounds_is_told_in_64_bits(dtype, ours, right, exact):
+    spec = {"dtype": dtype, "nodes": [], "train": None}
+    mine, theirs = results(weights_w=ours), results(weights_w=1.01)
+    found = compare.fault(spec, mine, theirs)
+    wide = {} if right is None else {"weights_w": right}
+    assert compare.exact(spec, found, lambda: results(**wide), mine) == exact
+
+
 @pytest.mark.parametrize("limit", limits.LIMITS, ids=[limit.reason[:40] for limit in limits.LIMITS])
 def test_every_limit_says_why_and_where(limit):
     assert len(limit.reason) > 20
