@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -100,6 +101,23 @@ def test_photo_backgrounds(photos):
     assert (photos.on((0, 0, 0))[solid] == photos.rgba[..., :3][solid]).all()
     picture = data.load_picture("pagoda", 64)
     assert (photos.on(picture)[0][clear[0]] == picture[clear[0]]).all()
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (64, 64, 3), (251, 1, 1, 3), (251, 64, 64, 3)])
+def test_photos_on_any_background_that_broadcasts(shape):
+    photos = data.load_photos(classes=tuple(data.photo_classes()), size=64)
+    ground = np.random.default_rng(0).integers(0, 256, shape)
+    mask = photos.rgba[..., 3:].astype(np.float32) / 255
+    mixed = np.rint(photos.rgba[..., :3] * mask + ground.astype(np.float32) * (1 - mask))
+    assert np.array_equal(photos.on(ground), mixed)
+
+
+def test_photos_take_little_more_memory_than_what_is_returned(photos):
+    tracemalloc.start()
+    on_white = photos.images
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * on_white.nbytes
 
 
 def test_photos_can_be_picked(photos):
