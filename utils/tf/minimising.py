@@ -180,7 +180,7 @@ def _evaluator(loss, start):
         except NotImplementedError as error:
             raise TypeError(
                 "The loss hands a tensor to NumPy, through which no gradient passes: use TensorFlow's or "
-                f"keras.ops's functions instead. ({str(error).strip().splitlines()[-1]})"
+                f"keras.ops's functions instead. ({str(error).strip().splitlines()[-1].strip()})"
             ) from error
         if gradient is None:
             raise ValueError(
