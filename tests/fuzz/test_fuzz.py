@@ -119,12 +119,14 @@ def test_weights_are_compared_until_the_loss_is_no_number(loss, weight, kind):
         ("float32", 1.0, 1.0, True),
         ("float32", 1.0, 1.001, False),
         ("float32", 1.0, None, False),
+        ("mixed_float16", 1.0, 1.001, True),
+        ("mixed_float16", 1.0, 1.1, False),
         ("float64", 1.0, 1.0, False),
     ],
 )
 def test_who_rounds_is_told_in_64_bits(dtype, ours, right, exact):
     spec = {"dtype": dtype, "nodes": [], "train": None}
-    mine, theirs = results(weights_w=ours), results(weights_w=1.01)
+    mine, theirs = results(weights_w=ours), results(weights_w=2.0)
     found = compare.fault(spec, mine, theirs)
     wide = {} if right is None else {"weights_w": right}
     assert compare.exact(spec, found, lambda: results(**wide), mine) == exact
