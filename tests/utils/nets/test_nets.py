@@ -7,28 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.utils.own_process import COURSE, assert_tests_pass
+
 HERE = Path(__file__).resolve().parent
-COURSE = HERE.parents[2]
 
 
 @pytest.mark.parametrize("engine", ["theano", "tensorflow"])
 @pytest.mark.parametrize("tests", sorted(path.name for path in HERE.glob("either_engine*.py")))
 def test_on(engine, tests):
-    environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
-    paths = [str(COURSE), os.environ.get("PYTHONPATH", "")]
-    environment |= {
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "COURSE_ENGINE": engine,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE / tests)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=COURSE,
-    )
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    assert_tests_pass(HERE / tests, KERAS_BACKEND=None, COURSE_ENGINE=engine)
 
 
 def test_any_size_on_jax():
