@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from utils import exercises, figures, progress, workbook
+from utils import exercises, figures, jax_states, progress, workbook
 
 __all__ = [
     "ROOT",
@@ -121,6 +121,8 @@ def start(expected_engine: str | None = None, seed: int = 1) -> None:
     if expected_engine == "theano" and (other := _engine_in_theanos_place()):
         print(f"The lesson is written for Theano; KERAS_THEANO_ENGINE={other} chose this engine.")
         _leave_theano_only_cells_out()
+        if other == "jax":
+            jax_states.keep()
     if full:
         print(f"Full size: the full public data sets and long training, on this {device()}.")
     states = progress.read(workbook.current())["exercises"]
