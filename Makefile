@@ -7,11 +7,11 @@ ARGS ?=
 course = @python=$$(sh tools/find-python "$(PYTHON)") && \
 	"$$python" tools/environment.py $(if $(PYTHON),--exact)
 
-.PHONY: help lab update reset check test quick lesson conformance fuzz lint format classic matrix bench data lock clean
+.PHONY: help lab update reset handed-in check test quick lesson conformance fuzz lint format classic matrix bench data lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 22
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 22
 
 lab: ## build the environment if needed, check it, and open JupyterLab on the first lesson
 	$(course) lab $(ARGS)
@@ -21,6 +21,9 @@ update: ## carry your answers over into newer lessons, or into one: LESSON=01
 
 reset: ## give back one exercise, empty: WHAT=1.2, or one lesson, as new: WHAT=01
 	$(course) run -m utils.workbook reset $(WHAT)
+
+handed-in: ## for teachers: one table of what a class handed in: FOLDER=...; ARGS="--csv class.csv"
+	$(course) run tools/handed_in.py $(if $(FOLDER),"$(FOLDER)") $(ARGS)
 
 test: ## everything CI runs: style, unit tests, part of Keras's own, all notebooks, a browser
 	$(course) test

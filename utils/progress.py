@@ -3,7 +3,7 @@
 Nothing leaves the machine. Something is noted only where a lesson runs as a learner's copy
 (`utils.workbook`), so tests and authors' runs note nothing.
 
-    {"01": {"exercises": {"1.1": "right", "1.2": "wrong"},
+    {"01": {"exercises": {"1.1": "right", "1.2": "wrong"}, "tries": {"1.1": 1, "1.2": 3},
             "checkpoints": ["held-out accuracy"], "finished": "2026-11-26"}}
 """
 
@@ -17,21 +17,23 @@ __all__ = ["checkpoint", "exercise", "finished", "read"]
 
 
 def read(lesson: str | None) -> dict:
-    """What is noted of a lesson: `exercises`, a state by exercise, `checkpoints`, a list of names,
-    and `finished`, a date or None.
+    """What is noted of a lesson: `exercises`, a state by exercise, `tries`, how many answers each got
+    until it was right, `checkpoints`, a list of names, and `finished`, a date or None.
 
     Args:
         lesson: its number, such as `"01"`; None gives an empty record.
     """
-    return {"exercises": {}, "checkpoints": [], "finished": None} | _everything().get(lesson, {})
+    empty = {"exercises": {}, "tries": {}, "checkpoints": [], "finished": None}
+    return empty | _everything().get(lesson, {})
 
 
 def exercise(name: str, state: str) -> None:
-    """Note an exercise of this lesson as `"right"`, `"wrong"` or `"blank"`; right stays right."""
+    """Note a try at an exercise of this lesson: `"right"`, `"wrong"` or `"blank"`; right stays right."""
 
     def change(record):
         if record["exercises"].get(name) != "right" and state != "blank":
             record["exercises"][name] = state
+            record["tries"][name] = record["tries"].get(name, 0) + 1
 
     lesson = workbook.current()
     if lesson and name.partition(".")[0].lstrip("0") == lesson.lstrip("0"):

@@ -27,6 +27,7 @@ __all__ = [
     "WorkbookError",
     "current",
     "fill",
+    "fingerprint",
     "following",
     "is_newer",
     "keep",
@@ -249,11 +250,11 @@ def merge(mine: dict, new: dict) -> tuple[dict, int]:
     own, course = {cell["id"]: cell for cell in cells}, {cell["id"] for cell in new["cells"]}
     merged, conflicts = [], 0
     for cell in new["cells"]:
-        was, now, kept = base.get(cell["id"]), _fingerprint(cell), own.get(cell["id"])
+        was, now, kept = base.get(cell["id"]), fingerprint(cell), own.get(cell["id"])
         if kept is None:
             if was != now:  # new, or changed since the learner deleted it
                 merged.append(cell)
-        elif _fingerprint(kept) in (was, now):
+        elif fingerprint(kept) in (was, now):
             merged.append(cell)
         else:
             merged.append(_without_outputs(kept))
@@ -263,7 +264,7 @@ def merge(mine: dict, new: dict) -> tuple[dict, int]:
     before = None  # the id of the cell behind which one that the lesson has not comes
     for cell in cells:
         was = base.get(cell["id"])
-        if cell["id"] not in course and was != _fingerprint(cell):
+        if cell["id"] not in course and was != fingerprint(cell):
             if cell["id"] in {there["id"] for there in merged}:
                 continue  # an older note on what the lesson has; the newer one stands
             if was:
@@ -346,7 +347,7 @@ def _fresh(lesson):
 
 def _marks(cells):
     """The cells' ids and fingerprints, in order: a list, as Jupyter sorts what has keys."""
-    return [f"{cell['id']} {_fingerprint(cell)}" for cell in cells]
+    return [f"{cell['id']} {fingerprint(cell)}" for cell in cells]
 
 
 def _base(notebook):
@@ -443,7 +444,7 @@ def _source(cell):
     return source if isinstance(source, str) else "".join(source)
 
 
-def _fingerprint(cell):
+def fingerprint(cell: dict) -> str:
     """Eight bytes, in hexadecimal, of what a learner may change in a cell: its kind and its text."""
     text = f"{cell['cell_type']}\n{_source(cell).strip()}".replace("\r\n", "\n")
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -498,7 +499,7 @@ def _with_ids(cells, base, new):
     text, and an exercise by its check. A cell that remains unknown is the learner's own.
     """
     present = {cell["id"] for cell in cells}
-    prints = base or {cell["id"]: _fingerprint(cell) for cell in new}
+    prints = base or {cell["id"]: fingerprint(cell) for cell in new}
     lost = {cell_id: {mark} for cell_id, mark in prints.items() if cell_id not in present}
     for cell in new:
         if cell["id"] in lost:
@@ -507,7 +508,7 @@ def _with_ids(cells, base, new):
     found = []
     for cell in cells:
         if cell["id"] not in ids:
-            marks = {_fingerprint(cell), *CHECK.findall(_source(cell))}
+            marks = {fingerprint(cell), *CHECK.findall(_source(cell))}
             known = next((cell_id for cell_id in lost if lost[cell_id] & marks), cell["id"])
             lost.pop(known, None)
             cell = {**cell, "id": known}

@@ -19,7 +19,7 @@ ROWS = [
     for line in PAGE.partition("## Changed this?")[2].partition("## Habits")[0].splitlines()
     if line.startswith("| ") and not line.startswith("| changed")
 ]
-TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
 
 
 def tracked():

@@ -38,8 +38,8 @@ def test_only_lessons_that_exist_are_called_ready():
 
 
 def test_every_make_target_named_exists():
-    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, flags=re.MULTILINE))
-    assert set(re.findall(r"\bmake ([a-z]+)", README)) <= targets
+    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, flags=re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z-]+)", README)) <= targets
     phony = MAKEFILE.partition(".PHONY:")[2].splitlines()[0].split()
     assert set(phony) == targets
 

@@ -457,6 +457,7 @@ def test_progress_is_remembered_in_a_file_of_the_learners(here, monkeypatch, cap
     assert json.loads(file.read_text()) == {
         "00": {
             "exercises": {"0.1": "right", "0.2": "wrong"},
+            "tries": {"0.1": 2, "0.2": 1},
             "checkpoints": ["loss"],
             "finished": today,
         }
