@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -109,6 +110,8 @@ def test_one_line_says_where_it_is_and_a_lesson_leaves_the_home_alone(home, lab)
     assert int(found[2]) == taken
     with urllib.request.urlopen(f"{found[3]}/lab?token={found[4]}", timeout=60) as page:
         assert b"JupyterLab" in page.read()
+    with pytest.raises(urllib.error.HTTPError, match="403"):  # without the token
+        urllib.request.urlopen(f"{found[3]}/api/kernels", timeout=60)
     reply = run_in_kernel(found[3], found[4], LESSON)
     assert reply["status"] == "ok", reply
     assert sorted(path.name for path in (installer.ROOT / ".home").iterdir()) == [
