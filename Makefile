@@ -7,7 +7,7 @@ ARGS ?=
 course = @python=$$(sh tools/find-python "$(PYTHON)") && \
 	"$$python" tools/environment.py $(if $(PYTHON),--exact)
 
-.PHONY: help lab update reset handed-in check test quick lesson conformance fuzz lint format classic matrix bench data lock clean
+.PHONY: help lab update reset handed-in slides check test quick lesson conformance fuzz lint format classic matrix bench data lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -24,6 +24,9 @@ reset: ## give back one exercise, empty: WHAT=1.2, or one lesson, as new: WHAT=0
 
 handed-in: ## for teachers: one table of what a class handed in: FOLDER=...; ARGS="--csv class.csv"
 	$(course) run tools/handed_in.py $(if $(FOLDER),"$(FOLDER)") $(ARGS)
+
+slides: ## for teachers: a lesson as slides, to show without a network: LESSON=03
+	$(course) run tools/slides.py $(LESSON)
 
 test: ## everything CI runs: style, unit tests, part of Keras's own, all notebooks, a browser
 	$(course) test

@@ -1,5 +1,5 @@
 """Writes requirements.lock, requirements-test.lock and environment.yml from pyproject.toml, and
-requirements-classic.lock and requirements-uv.lock from what is below.
+requirements-classic.lock, requirements-uv.lock and requirements-slides.lock from what is below.
 
 For maintainers: ``make lock`` keeps the pins that still fit, ``make lock UPGRADE=1`` takes the newest.
 It is uv that resolves, the one that the set-up uses. The files name no package index.
@@ -22,6 +22,7 @@ LOCK = ROOT / "requirements.lock"
 TEST_LOCK = ROOT / "requirements-test.lock"
 CLASSIC_LOCK = ROOT / "requirements-classic.lock"
 UV_LOCK = installer.UV_LOCK
+SLIDES_LOCK = ROOT / "requirements-slides.lock"
 CONDA = ROOT / "environment.yml"
 CONDA_PYTHON = "3.12"
 
@@ -52,6 +53,15 @@ requires-python = ">=3.8"
 dependencies = ["uv>=0.13,<0.14"]
 """
 
+# reveal.js, as a package of PyPI brings it; tools/slides.py takes nothing else of it.
+SLIDES = """\
+[project]
+name = "slides"
+version = "0"
+requires-python = ">=3.11"
+dependencies = ["sphinx-revealjs>=3.2,<4"]
+"""
+
 COMPILE = ["pip", "compile", "--quiet", "--universal"]
 COMPILE += ["--generate-hashes", "--no-annotate", "--no-header"]
 COMPILE += ["--no-emit-index-url", "--no-emit-find-links"]
@@ -74,7 +84,7 @@ dependencies:
 
 
 def main() -> None:
-    """Resolve, then write the five files."""
+    """Resolve, then write the six files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
     upgrade = ["--upgrade"] if parser.parse_args().upgrade else []
@@ -88,10 +98,14 @@ def main() -> None:
         TEST_LOCK.write_text(
             "".join(b for b in blocks(whole) if name_and_version(b) not in learners)
         )
-        for output, text, python in ((CLASSIC_LOCK, CLASSIC, "3.7"), (UV_LOCK, UV, "3.8")):
+        for output, text, python, *options in (
+            (CLASSIC_LOCK, CLASSIC, "3.7"),
+            (UV_LOCK, UV, "3.8"),
+            (SLIDES_LOCK, SLIDES, "3.11", "--no-deps"),
+        ):
             project = Path(folder, "pyproject.toml")
             project.write_text(text)
-            compile_lock(output, *upgrade, project=project, python=python)
+            compile_lock(output, *options, *upgrade, project=project, python=python)
     CONDA.write_text(conda_environment(LOCK))
 
 
