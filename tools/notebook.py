@@ -6,7 +6,7 @@
     python tools/notebook.py check    lessons/part1/01-recognise.ipynb
     python tools/notebook.py render   lessons/part1/01-recognise.ipynb   # -> build/.../*.png, to look at
     python tools/notebook.py all      01                                 # run, check, test, render
-    python tools/notebook.py headlines                                   # -> the tables in lessons/README.md
+    python tools/notebook.py headlines                                   # -> the tables in lessons/README.md and TEACHING.md
 
 A lesson's number does for its path. `render --dark --width 700` draws it as others see it. The notebook is what is kept; the script under `build/` is a handy form to write in. Cells keep
 their ids from one build to the next, so that a re-run lesson shows few differences.
@@ -299,8 +299,24 @@ def _link(lesson):
     return f"[{Path(lesson).stem}]({lesson})"
 
 
-def with_headlines(page):
-    """The text of `lessons/README.md` with its tables, between two comments, written anew.
+def needs():
+    """The table of `TEACHING.md`: what a machine needs, as each lesson's box says it, as Markdown."""
+    rows = ["| lesson | to run | memory |", "|:---|:---|:---|"]
+    for path in lessons():
+        box = nbformat.read(path, as_version=4).cells[0].source
+        said = [
+            re.search(rf"^\| \*\*{row}\*\* \| (.+) \|$", box, re.M)
+            for row in ("Time to run", "Memory")
+        ]
+        link = _link(path.relative_to(LESSONS).as_posix()).replace("](", "](lessons/")
+        rows.append(
+            "| " + " | ".join([link, *(found[1] if found else "" for found in said)]) + " |"
+        )
+    return "\n".join(rows)
+
+
+def with_tables(page, tables, name="lessons/README.md"):
+    """The text of a page with its tables, between two comments, written anew.
 
     Raises:
         ValueError: a comment is missing, so that text after the tables would be lost.
@@ -308,8 +324,8 @@ def with_headlines(page):
     begin, found_begin, rest = page.partition(BEGIN)
     _, found_end, end = rest.partition(END)
     if not (found_begin and found_end):
-        raise ValueError(f"lessons/README.md needs the lines {BEGIN!r} and, after it, {END!r}")
-    return f"{begin}{BEGIN}\n\n{headlines()}\n\n{END}{end}"
+        raise ValueError(f"{name} needs the lines {BEGIN!r} and, after it, {END!r}")
+    return f"{begin}{BEGIN}\n\n{tables}\n\n{END}{end}"
 
 
 def check(notebook_path):
@@ -332,8 +348,12 @@ def main():
     parser.add_argument("--dark", action="store_true", help="draw the page in the dark theme")
     options = parser.parse_args()
     if options.what == "headlines":
-        page = LESSONS / "README.md"
-        page.write_text(with_headlines(page.read_text(encoding="utf-8")), encoding="utf-8")
+        for page, tables in {
+            LESSONS / "README.md": headlines(),
+            ROOT / "TEACHING.md": needs(),
+        }.items():
+            text = with_tables(page.read_text(encoding="utf-8"), tables, page.name)
+            page.write_text(text, encoding="utf-8")
         return
     try:
         paths = [lesson_path(text) for text in options.lessons]

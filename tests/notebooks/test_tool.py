@@ -94,10 +94,10 @@ def test_run_twice_gives_the_same_file_and_headlines(course):
     lines = tool.headlines().splitlines()
     assert lines[2] == "| [42-small](part2/42-small.ipynb) | a loss | 0.25 | 0 to 1 | 0.3 |"
     assert lines[-1] == "| [42-small](part2/42-small.ipynb) | 1 |  |"
-    page = tool.with_headlines(f"Before\n{tool.BEGIN}\nold\n{tool.END}\nafter\n")
+    page = tool.with_tables(f"Before\n{tool.BEGIN}\nold\n{tool.END}\nafter\n", tool.headlines())
     assert "old" not in page and page.startswith("Before\n") and page.endswith("\nafter\n")
     with pytest.raises(ValueError, match="needs the lines"):
-        tool.with_headlines(f"Before\n{tool.BEGIN}\nwhat must not be lost\n")
+        tool.with_tables(f"Before\n{tool.BEGIN}\nwhat must not be lost\n", "")
     chosen.write_text(row.replace('"loss"', '"losses"'))
     with pytest.raises(ValueError, match="no checkpoint 'losses'"):
         tool.headlines()

@@ -8,6 +8,8 @@ from course_in_small import ROOT
 
 PAGES = [
     "README.md",
+    "TEACHING.md",
+    "SECURITY.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "keras_theano/README.md",
