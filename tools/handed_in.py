@@ -404,10 +404,10 @@ def by_exercise(found: dict[str, dict[str, Work]]) -> list[str]:
             continue
         states = {name: Counter(work.states.get(name) for work in works) for name in lesson.checked}
         counted = [
-            f"{name} {count['right']}" + (f" (wrong {count['wrong']})" if count["wrong"] else "")
+            f"{name} by {count['right']}" + (f" (wrong {count['wrong']})" if count["wrong"] else "")
             for name, count in states.items()
         ]
-        lines.append(f"  lesson {number}, of {len(works)}: {', '.join(counted)}")
+        lines.append(f"  lesson {number}, handed in by {len(works)}: {', '.join(counted)}")
     return lines
 
 

@@ -109,7 +109,7 @@ def test_notebooks_from_kernels_are_understood(class_):
     assert shown["Zoë", "00"][5:] == ["0.2, 0.3", "", "0.2, wrong after 5 tries"]
     assert shown["Åsa", "00"][5:] == ["0.1, 0.2, 0.3 (not run)", "", "SyntaxError in 0.3"]
     said = as_text(*collect(class_))
-    assert "lesson 00, of 3: 0.1 2, 0.2 1 (wrong 1), 0.3 1" in said
+    assert "lesson 00, handed in by 3: 0.1 by 2, 0.2 by 1 (wrong 1), 0.3 by 1" in said
     assert "Wrong after 3 tries or more:\n  Zoë: 0.2 (5 tries)" in said
 
 
