@@ -29,6 +29,7 @@ __all__ = [
     "coloured_text",
     "picture_grid",
     "pipeline",
+    "show_attention",
     "stamping",
     "table",
     "to_html",
@@ -39,6 +40,7 @@ __all__ = [
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6B6B6B"]
 SHOWN_DPI = 80  # one figure inch is this many CSS pixels on the page ...
 SAVED_DPI = 140  # ... drawn finer, so that it stays sharp on dense screens
+PAGE = 10  # inches, the width that a figure has at most
 LARGE = 120_000  # bytes from which WebP is tried: photographs are several times smaller in it
 
 STYLE = {
@@ -378,6 +380,97 @@ def _frame(ax, row, column, shape):
     ax.add_patch(
         Rectangle(corner, shape[1], shape[0], fill=False, edgecolor="C1", linewidth=3, zorder=3)
     )
+
+
+def show_attention(
+    weights: np.ndarray,
+    rows: Sequence[object],
+    columns: Sequence[object],
+    title: str | None = None,
+) -> Figure:
+    """A figure of attention weights, the darker the larger; `alt` names each row's darkest column.
+
+    Columns with long texts, such as sentences, stand as lines of text below one another if there are
+    fewer rows; the rows then stand side by side.
+
+    Args:
+        weights: `(rows, columns)`, or `(heads, rows, columns)` for a picture of each head; numbers from
+            0 to 1. White is 0, and the darkest blue the largest of them.
+        rows: what looks, a text (or what `str` makes one of) for each row.
+        columns: what is looked at.
+        title: stands above, and begins `alt`; default: "Attention".
+
+    Raises:
+        ValueError: another number of texts than weights, or numbers that are no weights.
+    """
+    import matplotlib.pyplot as plt
+
+    weights = np.asarray(weights)
+    rows, columns = [str(text) for text in rows], [str(text) for text in columns]
+    if weights.ndim not in (2, 3) or weights.shape[-2:] != (len(rows), len(columns)):
+        raise ValueError(
+            f"{len(rows)} rows and {len(columns)} columns need weights of the shape ({len(rows)}, "
+            f"{len(columns)}), or (heads, {len(rows)}, {len(columns)}), not {weights.shape}."
+        )
+    if not weights.size:
+        raise ValueError("There are no weights to show.")
+    if not (weights >= 0).all() or weights.max() > 1.001:
+        raise ValueError(
+            f"Weights lie between 0 and 1, these between {weights.min():.3g} and {weights.max():.3g}: "
+            "a softmax makes weights of scores."
+        )
+    heads = weights.reshape(-1, *weights.shape[-2:])
+    looks = [_looks(head, rows, columns) for head in heads]
+    if len(rows) < len(columns) and max(map(len, columns)) > 12:
+        rows, columns, heads = columns, rows, heads.swapaxes(1, 2)
+    longest = max(map(len, columns))
+    # In inches: a cell is as high as a line of text; texts above are turned where a cell is too narrow.
+    cell, letter = 0.26, 0.085
+    turned = longest * letter > cell
+    beside = letter * max(map(len, rows)) + 0.2
+    above = (letter * longest if turned else 0.2) + 0.4 * (len(heads) > 1)
+    width = cell * len(columns) + 0.15
+    across = max(1, min(len(heads), int((PAGE - beside - 1) / width)))
+    down = -(-len(heads) // across)
+    figure, axes = plt.subplots(
+        down,
+        across,
+        figsize=(
+            beside + width * across + 1,
+            (above + cell * max(len(rows), 3)) * down + 0.4 * bool(title),
+        ),
+        squeeze=False,
+        sharey=True,
+        layout="constrained",
+    )
+    most = heads.max() or 1
+    for ax in axes.flat[len(heads) :]:
+        ax.axis("off")
+    for n, (ax, head) in enumerate(zip(axes.flat, heads, strict=False), 1):
+        shown = ax.imshow(head, cmap="Blues", vmin=0, vmax=most)
+        ax.set_xticks(range(len(columns)), columns, rotation=90 * turned, parse_math=False)
+        ax.set_yticks(range(len(rows)), rows, parse_math=False)
+        ax.tick_params(length=0, labelsize=10, labeltop=True, labelbottom=False)
+        ax.grid(False)
+        if len(heads) > 1:
+            ax.set_title(f"head {n}", fontsize=10)
+            looks[n - 1] = f"Head {n}: {looks[n - 1]}"
+    bar = figure.colorbar(shown, ax=axes, ticks=[0, most], format="%.2g", pad=0.02, aspect=30)
+    bar.set_label("weight", labelpad=-8)
+    figure.suptitle(title, fontsize=12)
+    figure.alt = f"{title or 'Attention'}. Where each looks most: {' '.join(looks)}"
+    plt.close(figure)
+    return figure
+
+
+def _looks(head, rows, columns):
+    """The darkest column of each row of weights, in words."""
+    looks = []
+    for row, weights in zip(rows, head, strict=True):
+        most = weights.argmax()
+        where = f"{columns[most]} ({weights[most]:.2f})" if weights[most] else "nowhere"
+        looks.append(f"{row}: {where}")
+    return ", ".join(looks) + "."
 
 
 def table(

@@ -142,6 +142,72 @@ def test_pictures_that_cannot_be_shown(images, titles, words):
         figures.picture_grid(images, titles)
 
 
+WEIGHTS = np.array([[0.1, 0.9, 0.0], [0.5, 0.3, 0.2], [0.0, 0.0, 0.0], [0.2, 0.2, 0.6]])
+LOOKS = "vier: four (0.90), zwei: three (0.50), drei: nowhere, und: € $5 (0.60)."
+
+
+def ticks(axis):
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def test_attention_is_drawn_as_it_is_and_said_in_words():
+    rows, columns = ["vier", "zwei", "drei", "und"], ["three", "four", "€ $5"]
+    made = figures.show_attention(WEIGHTS, rows, columns, "Numbers")
+    assert made.alt == f"Numbers. Where each looks most: {LOOKS}"
+    ax = made.axes[0]
+    np.testing.assert_array_equal(ax.images[0].get_array(), WEIGHTS)
+    assert ax.images[0].get_clim() == (0, 0.9)
+    assert ticks(ax.xaxis) == columns and ticks(ax.yaxis) == rows
+    assert {label.get_fontsize() for label in ax.get_xticklabels() + ax.get_yticklabels()} == {10}
+    assert plt.get_fignums() == []
+    assert figures.to_html(made)  # "$" is no formula
+
+
+def test_attention_of_heads_has_a_picture_for_each_and_fits_on_the_page():
+    heads = np.stack([WEIGHTS] * 5)
+    made = figures.show_attention(heads, range(4), ["a" * 9, "b" * 9, "c" * 9])
+    assert [ax.get_title() for ax in made.axes if ax.images] == [f"head {n}" for n in range(1, 6)]
+    assert made.alt.startswith("Attention. Where each looks most: Head 1: 0: bbbbbbbbb (0.90), ")
+    wide = figures.show_attention(np.full((5, 3, 17), 0.1), range(3), range(17))
+    assert wide.get_figwidth() <= figures.PAGE
+    assert sum(bool(ax.images) for ax in wide.axes) == 5
+
+
+def test_sentences_that_are_looked_at_stand_below_one_another():
+    story = ["Emil went to the hall.", "Anna took the apple.", "Emil sat down."]
+    made = figures.show_attention(WEIGHTS[:2], ["hop 1", "hop 2"], story)
+    assert ticks(made.axes[0].yaxis) == story and ticks(made.axes[0].xaxis) == ["hop 1", "hop 2"]
+    np.testing.assert_array_equal(made.axes[0].images[0].get_array(), WEIGHTS[:2].T)
+    assert "hop 1: Anna took the apple. (0.90), hop 2: Emil went to the hall. (0.50)." in made.alt
+
+
+def test_no_text_of_attention_is_cut_off():
+    made = figures.show_attention(
+        np.full((3, 8), 1 / 8), ["a long row's text"] * 3, ["abcdefghi"] * 8
+    )
+    made.draw_without_rendering()
+    page = made.bbox
+    for label in made.axes[0].get_xticklabels() + made.axes[0].get_yticklabels():
+        box = label.get_window_extent()
+        assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        (WEIGHTS.T, r"4 rows and 3 columns need weights of the shape \(4, 3\), .* not \(3, 4\)"),
+        (WEIGHTS[None, None], "not \\(1, 1, 4, 3\\)"),
+        (WEIGHTS - 0.1, "these between -0.1 and 0.8: a softmax makes weights"),
+        (WEIGHTS * 9, "between 0 and 8.1"),
+        (WEIGHTS * np.nan, "between nan"),
+        (np.zeros((0, 4, 3)), "no weights to show"),
+    ],
+)
+def test_what_is_no_attention_is_refused(weights, words):
+    with pytest.raises(ValueError, match=words):
+        figures.show_attention(weights, range(4), range(3))
+
+
 def test_notebook_shows_figures_as_html_alone():
     """In a real kernel, as the front end sees it, also after a setup cell that was run twice."""
     from nbclient import execute

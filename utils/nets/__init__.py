@@ -1,5 +1,6 @@
 """Networks and what is done with them, by Keras alone: all of it works on every engine."""
 
+from utils.nets.attention import attention_maps
 from utils.nets.enlarge import NearestStart, SubPixel
 from utils.nets.pretrained import decode_predictions, preprocess, squeezenet
 from utils.nets.scores import frechet
@@ -17,6 +18,7 @@ __all__ = [
     "FeatureLoss",
     "NearestStart",
     "SubPixel",
+    "attention_maps",
     "content_distance",
     "cut",
     "decode_predictions",
