@@ -2,8 +2,10 @@
 
 from utils.nets.attention import attention_maps
 from utils.nets.enlarge import NearestStart, SubPixel
+from utils.nets.masking import masked_mean
 from utils.nets.pretrained import decode_predictions, preprocess, squeezenet
 from utils.nets.scores import frechet
+from utils.nets.search import beam_search
 from utils.nets.style import (
     FeatureLoss,
     content_distance,
@@ -13,23 +15,27 @@ from utils.nets.style import (
 )
 from utils.nets.surgery import cut, frozen, thawed, with_head
 from utils.nets.taps import taps
+from utils.nets.twins import twins
 
 __all__ = [
     "FeatureLoss",
     "NearestStart",
     "SubPixel",
     "attention_maps",
+    "beam_search",
     "content_distance",
     "cut",
     "decode_predictions",
     "frechet",
     "frozen",
     "gram",
+    "masked_mean",
     "preprocess",
     "squeezenet",
     "style_distance",
     "taps",
     "thawed",
     "total_variation",
+    "twins",
     "with_head",
 ]

@@ -65,7 +65,7 @@ def content_distance(features: keras.KerasTensor, target: keras.KerasTensor) -> 
     Raises:
         ValueError: shapes that do not go together.
     """
-    features, target = _floats(features), _floats(target)
+    features, target = floats(features), floats(target)
     if len(features.shape) != len(target.shape) or not all(
         a == b or None in (a, b) for a, b in zip(features.shape[1:], target.shape[1:], strict=True)
     ):
@@ -197,14 +197,14 @@ class FeatureLoss(keras.losses.Loss):
         )
 
 
-def _floats(values):
+def floats(values: keras.KerasTensor) -> keras.KerasTensor:
     """A tensor of the engine, of float32 or wider: squares of half precision overflow."""
     values = ops.convert_to_tensor(values)
     return ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
 
 
 def _maps(values, what="Features"):
-    values = _floats(values)
+    values = floats(values)
     if len(values.shape) != 4:
         raise ValueError(
             f"{what} have the shape (n, height, width, channels), not {tuple(values.shape)}."
