@@ -7,7 +7,7 @@ ARGS ?=
 course = @python=$$(sh tools/find-python "$(PYTHON)") && \
 	"$$python" tools/environment.py $(if $(PYTHON),--exact)
 
-.PHONY: help lab update reset handed-in slides check test quick lesson conformance fuzz lint format classic matrix bench data lock clean
+.PHONY: help lab update reset handed-in slides check test quick lesson book conformance fuzz lint format classic matrix bench data lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -39,6 +39,9 @@ quick: ## style and the quick unit tests, or some: ARGS="tests/keras_theano/test
 
 lesson: ## for authors: run one lesson anew, check it, test it, and draw its pages: LESSON=08
 	$(course) run tools/notebook.py all $(LESSON)
+
+book: ## the whole course as web pages, build/book/index.html; ARGS=--pdf prints them, too
+	$(course) book $(ARGS)
 
 conformance: ## Keras's own tests on this engine: all, or some folders: ARGS=layers (half an hour)
 	$(course) run -m tests.conformance $(ARGS)

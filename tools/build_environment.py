@@ -35,9 +35,11 @@ VENV = ROOT / ".venv"
 PREVIOUS = ROOT / ".venv-previous"
 CLASSIC = ROOT / ".venv-classic"  # see classic.py
 TEST_PACKAGES = ROOT / ".testdeps"
+BOOK_PACKAGES = ROOT / ".bookdeps"
 PYTHONS = ROOT / ".python"  # see find-python
 LOCK = ROOT / "requirements.lock"
 TEST_LOCK = ROOT / "requirements-test.lock"
+BOOK_LOCK = ROOT / "requirements-book.lock"
 STAMP = "thinking-in-keras.json"
 START = "work/00-start-here.ipynb"  # the learner's copy: utils/workbook.py
 
@@ -51,11 +53,11 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="environment.py", description=__doc__.splitlines()[0])
     parser.add_argument(
         "command",
-        choices=["supported", "build", "check", "lab", "test", "quick", "run", "clean"],
+        choices=["supported", "build", "check", "lab", "test", "quick", "book", "run", "clean"],
         help="supported: only say whether this Python will do; build: make .venv; check: build, then "
         "try everything the lessons import; lab: the same, then open JupyterLab; test and quick: "
-        "build, then run all or the quick tests; run: build, then run Python with the arguments "
-        "that follow; clean: remove everything that was built",
+        "build, then run all or the quick tests; book: build, then make the web book; run: build, then "
+        "run Python with the arguments that follow; clean: remove everything that was built",
     )
     parser.add_argument(
         "--exact",
@@ -88,6 +90,10 @@ def main(arguments=None):
         if options.command in ("test", "quick"):
             build_test_packages(python)
             rest = [str(ROOT / "tools" / "run_tests.py"), options.command, *rest]
+        if options.command in ("test", "book"):
+            build_book_packages(python)
+        if options.command == "book":
+            rest = [str(ROOT / "tools" / "book.py"), *rest]
         return run(python, rest) if rest else 0
     except Refusal as refusal:
         print(f"\n{refusal}", file=sys.stderr)
@@ -162,17 +168,27 @@ def build(exact=False):
 
 def build_test_packages(python):
     """Put what only the tests need in ``.testdeps``, away from the learner's environment."""
+    build_beside(python, TEST_PACKAGES, TEST_LOCK, "the tests need", 140)
+
+
+def build_book_packages(python):
+    """Put what only the web book needs in ``.bookdeps``, away from the learner's environment."""
+    build_beside(python, BOOK_PACKAGES, BOOK_LOCK, "the web book needs", 18)
+
+
+def build_beside(python, folder, lock, what, megabytes):
+    """Install what a lock file pins in a folder of its own, if it is not that already."""
     with one_at_a_time():
-        stamp, version = read_stamp(TEST_PACKAGES), read_stamp(VENV).get("python", python_version())
-        if stamp.get("lock") == digest(TEST_LOCK) and stamp.get("python") == version:
+        stamp, version = read_stamp(folder), read_stamp(VENV).get("python", python_version())
+        if stamp.get("lock") == digest(lock) and stamp.get("python") == version:
             return
-        say("Adding what only the tests need in .testdeps (about 140 MB to download).")
-        fresh = ROOT / ".testdeps-unfinished"
+        say(f"Adding what only {what} in {folder.name} (about {megabytes} MB to download).")
+        fresh = folder.with_name(f"{folder.name}-unfinished")
         remove(fresh)
-        install(python, TEST_LOCK, "--target", str(fresh))
-        write_stamp(fresh, TEST_LOCK, version)
-        remove(TEST_PACKAGES)
-        fresh.rename(TEST_PACKAGES)
+        install(python, lock, "--target", str(fresh))
+        write_stamp(fresh, lock, version)
+        remove(folder)
+        fresh.rename(folder)
 
 
 @contextlib.contextmanager
@@ -339,7 +355,7 @@ def run(python, arguments):
 def clean():
     """Remove the environment and every other thing that was built; lessons and work stay."""
     with one_at_a_time():
-        for folder in (VENV, PREVIOUS, TEST_PACKAGES, CLASSIC, UV_FOLDER, PYTHONS):
+        for folder in (VENV, PREVIOUS, TEST_PACKAGES, BOOK_PACKAGES, CLASSIC, UV_FOLDER, PYTHONS):
             remove(folder)
         for name in (".pytest_cache", ".ruff_cache"):
             remove(ROOT / name)

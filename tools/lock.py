@@ -1,5 +1,6 @@
-"""Writes requirements.lock, requirements-test.lock and environment.yml from pyproject.toml, and
-requirements-classic.lock, requirements-uv.lock and requirements-slides.lock from what is below.
+"""Writes requirements.lock, requirements-test.lock, requirements-book.lock and environment.yml from
+pyproject.toml, and requirements-classic.lock, requirements-uv.lock and requirements-slides.lock from
+what is below.
 
 For maintainers: ``make lock`` keeps the pins that still fit, ``make lock UPGRADE=1`` takes the newest.
 It is uv that resolves, the one that the set-up uses. The files name no package index.
@@ -20,6 +21,7 @@ import installer
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 TEST_LOCK = ROOT / "requirements-test.lock"
+BOOK_LOCK = ROOT / "requirements-book.lock"
 CLASSIC_LOCK = ROOT / "requirements-classic.lock"
 UV_LOCK = installer.UV_LOCK
 SLIDES_LOCK = ROOT / "requirements-slides.lock"
@@ -84,20 +86,20 @@ dependencies:
 
 
 def main() -> None:
-    """Resolve, then write the six files."""
+    """Resolve, then write the seven files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
     upgrade = ["--upgrade"] if parser.parse_args().upgrade else []
     compile_lock(LOCK, *upgrade)
     with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder, "whole.lock")
-        if TEST_LOCK.exists():
-            whole.write_text(LOCK.read_text() + TEST_LOCK.read_text())
-        compile_lock(whole, "--extra", "test", "--constraint", str(LOCK), *upgrade)
         learners = {name_and_version(block) for block in blocks(LOCK)}
-        TEST_LOCK.write_text(
-            "".join(b for b in blocks(whole) if name_and_version(b) not in learners)
-        )
+        for extra, lock in (("test", TEST_LOCK), ("book", BOOK_LOCK)):
+            whole = Path(folder, "whole.lock")
+            whole.write_text(LOCK.read_text() + (lock.read_text() if lock.exists() else ""))
+            compile_lock(whole, "--extra", extra, "--constraint", str(LOCK), *upgrade)
+            lock.write_text(
+                "".join(b for b in blocks(whole) if name_and_version(b) not in learners)
+            )
         for output, text, python, *options in (
             (CLASSIC_LOCK, CLASSIC, "3.7"),
             (UV_LOCK, UV, "3.8"),

@@ -17,7 +17,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
 from pathlib import Path
 
@@ -221,23 +220,9 @@ def with_formulas(notebook):
 
 def _photograph(html, picture, width):
     """Take a picture of a whole page, of the height that the page itself says it has."""
-    dom = _chromium(html, f"--window-size={width},1000", "--dump-dom")
+    dom = browser.headless(html, f"--window-size={width},1000", "--dump-dom")
     height = int(re.search(rf'{HEIGHT}="(\d+)"', dom).group(1)) + 20
-    _chromium(html, f"--window-size={width},{height}", f"--screenshot={picture}")
-
-
-def _chromium(html, *options):
-    """Let a browser without a window open a page, and return what it prints."""
-    with tempfile.TemporaryDirectory() as profile:
-        done = subprocess.run(
-            [
-                browser.program(), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-                "--disable-background-networking", "--disable-sync", "--hide-scrollbars",
-                f"--user-data-dir={profile}", "--virtual-time-budget=5000", *options, html.as_uri(),
-            ],
-            check=True, capture_output=True, timeout=300, encoding="utf-8",
-        )  # fmt: skip
-    return done.stdout
+    browser.headless(html, f"--window-size={width},{height}", f"--screenshot={picture}")
 
 
 def _cut(tall, folder):

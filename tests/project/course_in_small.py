@@ -37,6 +37,7 @@ class SmallCourse:
         wheels.mkdir()
         self.pin(small="1.0")
         self.pin("requirements-test.lock", smalltest="1.0")
+        self.pin("requirements-book.lock", smallbook="1.0")
 
     def pin(self, lock: str = "requirements.lock", **versions: str) -> None:
         """Write a lock file for these packages, and a wheel for each."""

@@ -169,24 +169,27 @@ def test_an_environment_whose_python_is_gone_is_rebuilt(small_course):
 
 @pytest.mark.slow
 @with_each_tool
-def test_test_packages_stay_out_of_the_environment(small_course):
-    (small_course.root / "tools" / "run_tests.py").write_text(
-        "import sys; sys.path.append('.testdeps'); import smalltest; print(smalltest.__file__)"
-    )
-    done = small_course.run("quick")
+@pytest.mark.parametrize(
+    ("command", "script", "name"), [("quick", "run_tests.py", "test"), ("book", "book.py", "book")]
+)
+def test_packages_for_tests_and_book_stay_out_of_the_environment(
+    small_course, command, script, name
+):
+    folder, package = f".{name}deps", f"small{name}"
+    see = f"import sys; sys.path.append({folder!r}); import {package}; print({package}.%s)"
+    (small_course.root / "tools" / script).write_text(see % "__file__")
+    done = small_course.run(command)
     assert done.returncode == 0, done.stdout
-    assert done.stdout.strip().endswith(os.path.join(".testdeps", "smalltest.py"))
-    assert small_course.installed("smalltest") is None
+    assert done.stdout.strip().endswith(os.path.join(folder, f"{package}.py"))
+    assert small_course.installed(package) is None
 
-    small_course.pin("requirements-test.lock", smalltest="3.0")
-    assert small_course.run("quick").returncode == 0
-    shown = small_course.run("run", "-c", "import sys; sys.path.append('.testdeps'); "
-                             "import smalltest; print(smalltest.version)")  # fmt: skip
-    assert shown.stdout == "3.0\n"
+    small_course.pin(f"requirements-{name}.lock", **{package: "3.0"})
+    assert small_course.run(command).returncode == 0
+    assert small_course.run("run", "-c", see % "version").stdout == "3.0\n"
 
     assert small_course.run("clean").returncode == 0
     assert not small_course.venv.exists()
-    assert not (small_course.root / ".testdeps").exists()
+    assert not (small_course.root / folder).exists()
     assert (small_course.root / "lessons").exists()
 
 

@@ -15,8 +15,15 @@ from tools import installer, lock
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DIRECT = [Requirement(line) for line in PROJECT["dependencies"]]
-TEST_ONLY = [Requirement(line) for line in PROJECT["optional-dependencies"]["test"]]
-LOCKED, TEST_LOCKED = lock.pins(lock.LOCK), lock.pins(lock.TEST_LOCK)
+LOCKED = lock.pins(lock.LOCK)
+# What is installed beside the learner's environment: the packages asked for, and their pins.
+BESIDE = {
+    extra: (
+        [Requirement(line) for line in PROJECT["optional-dependencies"][extra]],
+        lock.pins(file),
+    )
+    for extra, file in (("test", lock.TEST_LOCK), ("book", lock.BOOK_LOCK))
+}
 CONDA = yaml.safe_load(lock.CONDA.read_text())
 COMPUTERS = [
     {**default_environment(), **computer, **python}
@@ -50,8 +57,8 @@ def holding(pins: list[Requirement], computer: dict[str, str]) -> dict[str, str]
 @pytest.mark.parametrize("computer", COMPUTERS, ids=named)
 def test_every_direct_dependency_is_pinned_within_its_range(computer):
     locked = holding(LOCKED, computer)
-    everything = locked | holding(TEST_LOCKED, computer)
-    for requirements, pins in ((DIRECT, locked), (TEST_ONLY, everything)):
+    beside = [(wanted, locked | holding(pins, computer)) for wanted, pins in BESIDE.values()]
+    for requirements, pins in [(DIRECT, locked), *beside]:
         for requirement in requirements:
             if requirement.marker and not requirement.marker.evaluate(computer):
                 continue
@@ -60,14 +67,17 @@ def test_every_direct_dependency_is_pinned_within_its_range(computer):
             assert version in requirement.specifier, f"{requirement} is pinned to {version}"
 
 
-def test_the_learners_environment_is_without_jax_and_playwright():
+def test_the_learners_environment_is_without_what_tests_and_book_need():
     learners = {pin.name for pin in LOCKED}
-    assert learners.isdisjoint({"jax", "jaxlib", "playwright", "torch"})
-    assert learners.isdisjoint(pin.name for pin in TEST_LOCKED), "tests must not shadow its pins"
+    assert learners.isdisjoint({"jax", "jaxlib", "playwright", "torch", "sphinx"})
+    for _, pins in BESIDE.values():
+        assert learners.isdisjoint(pin.name for pin in pins), "its pins must not be shadowed"
 
 
 @pytest.mark.parametrize(
-    "file", [lock.LOCK, lock.TEST_LOCK, lock.UV_LOCK], ids=lambda file: file.name
+    "file",
+    [lock.LOCK, lock.TEST_LOCK, lock.BOOK_LOCK, lock.UV_LOCK],
+    ids=lambda file: file.name,
 )
 def test_locks_are_hashed_and_name_no_host(file):
     for block in lock.blocks(file):

@@ -1,0 +1,83 @@
+"""What Sphinx makes the web book with; `make book` runs it on the pages that tools/book.py gathers."""
+
+from docutils import nodes
+from latex2mathml.converter import convert
+
+from tools import hygiene
+
+project = "Thinking in Keras"
+copyright = "its authors; text and figures under CC BY 4.0, code under the MIT licence"
+language = "en"
+extensions = ["myst_nb"]
+
+highlight_language = "none"  # where no language is named; cells name theirs
+nb_execution_mode = "off"  # the pages show what is saved in the notebooks
+nb_merge_streams = True
+nb_render_markdown_format = "myst"  # a cell's Markdown may hold formulas and links, as text does
+nb_code_prompt_show = "Show the set-up cell, which matters on Colab only"
+nb_code_prompt_hide = "Hide the set-up cell"
+nb_ipywidgets_js = {}  # the first picture of a control is saved, the control itself needs a kernel
+myst_enable_extensions = ["dollarmath", "html_image"]
+myst_heading_anchors = 4
+myst_dmath_double_inline = True
+# The glossary's entries are of the third level below a title of the first: Sphinx makes it the second.
+suppress_warnings = ["myst.header"]
+
+html_theme = "sphinx_book_theme"
+html_title = project
+templates_path = ["_templates"]
+html_static_path = ["_static"]
+html_sidebars = {"**": ["book-title.html", "search-button-field.html", "sbt-sidebar-nav.html"]}
+html_css_files = ["book.css"]
+html_js_files = ["book.js"]
+html_math_renderer = "mathml"
+html_use_index = False
+html_domain_indices = False
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's machine is set
+html_theme_options = {
+    "navbar_persistent": [],  # a second field to search in
+    "footer_content_items": ["copyright.html"],
+    "repository_url": hygiene.COURSE_URL,
+    "repository_branch": "main",
+    "path_to_docs": "",
+    "launch_buttons": {"colab_url": "https://colab.research.google.com"},
+    "use_download_button": True,
+    "use_repository_button": True,
+    "home_page_in_toc": True,
+    "show_toc_level": 2,
+}
+
+GLOSSARY = "lessons/glossary"
+
+
+def draw_formula(writer, node):
+    """Write a formula as MathML, which browsers draw by themselves: no script, no network."""
+    block = isinstance(node, nodes.math_block)
+    formula = convert(node.astext(), display="block" if block else "inline")
+    # On a phone a long one has to be moved, by keyboard, too.
+    writer.body.append(f'<div class="formula" tabindex="0">{formula}</div>' if block else formula)
+    raise nodes.SkipNode
+
+
+def explain_words(app, doctree, page):
+    """Give each link to a word of the glossary what the glossary says of it, to show on hovering."""
+    links = [
+        link
+        for link in doctree.findall(nodes.reference)
+        if f"{GLOSSARY.split('/')[-1]}.html#" in link.get("refuri", "")
+    ]
+    if not links or page == GLOSSARY:
+        return
+    said = {
+        name: " ".join(part.astext() for part in entry.findall(nodes.paragraph)).replace("\n", " ")
+        for entry in app.env.get_doctree(GLOSSARY).findall(nodes.section)
+        for name in entry["ids"]
+    }
+    for link in links:
+        link["reftitle"] = said[link["refuri"].partition("#")[2]]
+
+
+def setup(app):
+    app.add_html_math_renderer("mathml", (draw_formula, None), (draw_formula, None))
+    app.connect("doctree-resolved", explain_words)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

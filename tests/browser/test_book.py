@@ -1,0 +1,268 @@
+"""The web book is whole: made without a warning, no link is dead, nothing comes from the network, and every page can
+be read on a phone and on a wide screen, light and dark, by those who do not see or have no pointer."""
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+
+from tools import book, hygiene
+
+WIDTHS = (390, 800, 1400)
+PAGES = ["index", *(page.relative_to(book.ROOT).with_suffix("").as_posix() for page in book.PAGES)]
+LESSON = "lessons/part1/06-recurrent"  # it has formulas, folded answers and words of the glossary
+LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
+
+# Code has thousands of words in the same few colours; for axe one of each is left apart.
+OPEN_ALL = """() => {
+    const style = document.createElement('style');
+    style.textContent = '* { animation: none !important; transition: none !important; }';
+    document.head.append(style);
+    document.querySelectorAll('details').forEach(one => { one.open = true; });
+    const seen = new Set();
+    for (const word of document.querySelectorAll('.cell span:not(:has(*))')) {
+        const place = word.closest('.cell_input, .cell_output')?.className;
+        const kind = [place, word.className, word.style.cssText].join('|');
+        if (seen.has(kind)) word.replaceWith(word.textContent);
+        seen.add(kind);
+    }
+    document.body.normalize();
+}"""
+# The corner of a table whose rows and columns both have names is empty.
+FAULTS = """async () => faults(document, {rules: {
+    'empty-table-header': {enabled: false}, 'color-contrast': {enabled: false},
+}})"""
+# Text of the same kind in the same kind of place has the same colours: axe looks at one of each.
+PALE_WORDS = """async () => {
+    const kinds = new Map();
+    for (const element of document.querySelectorAll('body *')) {
+        if (![...element.childNodes].some(node => node.nodeType === 3 && node.data.trim())) continue;
+        const place = element.closest('.cell_input, .cell_output, .admonition, table, nav')?.className;
+        const kind = [element.tagName, element.className, element.style.cssText,
+                      element.parentElement.className, place].join('|');
+        if (!kinds.has(kind)) kinds.set(kind, element);
+    }
+    return faults({include: [...kinds.values()]}, {runOnly: ['color-contrast']});
+}"""
+ASK_AXE = """() => {
+    window.faults = async (where, rules) => {
+        const found = await axe.run(where, {resultTypes: ['violations'], preload: false, ...rules});
+        return found.violations.map(rule =>
+            `${rule.id}: ${rule.help}: ${rule.nodes.slice(0, 3).map(node => node.html).join(' ')}`);
+    };
+}"""
+TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+class Links(HTMLParser):
+    """What a page names, what it links to, and what it loads."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.names, self.links, self.loads = set(), [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.names |= {attrs.get("id"), attrs.get("name")}
+        if tag == "a" and "href" in attrs:
+            self.links.append(attrs["href"])
+        if (address := attrs.get(LOADED.get(tag))) and attrs.get("rel") != "canonical":
+            self.loads.append(address)
+
+
+@pytest.fixture(scope="module")
+def made():
+    """The book, made as `make book` does; Sphinx's warnings fail it."""
+    done = subprocess.run(
+        [sys.executable, book.__file__], capture_output=True, text=True, timeout=600
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    return book.BOOK
+
+
+@pytest.fixture(scope="module")
+def parsed(made):
+    """The pages; below _static the theme has pieces of pages, too."""
+    pages = [path for path in made.rglob("*.html") if "_static" not in path.parts]
+    return {path: Links(path.read_text("utf-8")) for path in pages}
+
+
+REPOSITORY = hygiene.COURSE_URL
+
+
+@pytest.mark.parametrize(
+    ("page", "link", "becomes"),
+    [
+        ("lessons/part1/01-recognise-anything.ipynb", "../glossary.md#batch", None),
+        ("lessons/part1/01-recognise-anything.ipynb", "../../data/photos/README.md", None),
+        ("lessons/part1/01-recognise-anything.ipynb", "#summary", None),
+        ("lessons/part1/01-recognise-anything.ipynb", "https://keras.io/a.html", None),
+        ("lessons/part1/03-convolutions.ipynb", "../train/lesson_03.py",
+         f"{REPOSITORY}/blob/main/lessons/train/lesson_03.py"),
+        ("lessons/README.md", "part1/", f"{REPOSITORY}/tree/main/lessons/part1"),
+    ],
+)  # fmt: skip
+def test_a_link_to_what_is_not_in_the_book_leads_to_the_repository(page, link, becomes):
+    text = book.with_links(f"See [this]({link}), please.", book.ROOT / page)
+    assert text == f"See [this]({becomes or link}), please."
+
+
+def test_a_link_moves_with_its_text():
+    page = book.LESSONS / "part1" / "01-recognise-anything.ipynb"
+    moved = book.with_links("[a](../glossary.md#batch)", page, book.ROOT)
+    assert moved == "[a](lessons/glossary.md#batch)"
+
+
+def test_a_link_that_leads_nowhere_stops_the_book():
+    with pytest.raises(ValueError, match=r"lessons/README.md links to gone.md"):
+        book.with_links("[a](gone.md)", book.LESSONS / "README.md")
+
+
+def test_every_page_is_there(made):
+    assert [page for page in PAGES if not (made / f"{page}.html").exists()] == []
+
+
+def broken(parsed):
+    """Links and loaded files within the book that are not there."""
+    for path, page in parsed.items():
+        for address in page.links + page.loads:
+            parts = urlsplit(address)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            there = target.is_file()
+            if there and parts.fragment and target in parsed:
+                there = unquote(parts.fragment) in parsed[target].names
+            if not there:
+                yield f"{path.name}: {address}"
+
+
+def test_every_link_leads_somewhere(parsed):
+    assert sum(len(page.links) for page in parsed.values()) > 1000
+    assert sorted(set(broken(parsed))) == []
+
+
+def test_a_dead_link_is_found(tmp_path):
+    (tmp_path / "there.html").write_text('<p id="a"></p>')
+    (tmp_path / "page.html").write_text(
+        '<a href="there.html#a"></a><a href="there.html#b"></a><a href="gone.html"></a>'
+        '<img src="gone.png"><a href="https://example.org/x"></a><a href="#c"></a>'
+    )
+    pages = {path: Links(path.read_text()) for path in tmp_path.iterdir()}
+    assert [found.partition(": ")[2] for found in broken(pages)] == [
+        "there.html#b", "gone.html", "#c", "gone.png",
+    ]  # fmt: skip
+
+
+def test_nothing_is_loaded_from_the_network(parsed, made):
+    for path, page in parsed.items():
+        for address in page.loads:
+            assert urlsplit(address).scheme in ("", "data"), f"{path.name} loads {address}"
+    for style in made.rglob("*.css"):
+        assert not re.search(r"url\(['\"]?(https?:)?//", style.read_text("utf-8")), style
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page(made, page, name):
+    outside = []
+    page.on("request", lambda request: outside.append(request.url))
+    errors = []
+    page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+    page.goto((made / f"{name}.html").as_uri())
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 1000})
+        assert page.evaluate(TOO_WIDE) <= 0, f"{width} pixels are too few"
+    page.evaluate(OPEN_ALL)
+    for width in WIDTHS:  # what was folded away is open
+        page.set_viewport_size({"width": width, "height": 1000})
+        assert page.evaluate(TOO_WIDE) <= 0, f"{width} pixels are too few when all is open"
+    page.evaluate(AXE_SCRIPT)
+    page.evaluate(ASK_AXE)
+    assert page.evaluate(FAULTS) == []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
+        assert page.evaluate(PALE_WORDS) == []
+    assert errors == []
+    assert [address for address in outside if address.startswith("http")] == []
+
+
+def test_axe_would_notice(made, page):
+    page.goto((made / "lessons" / "glossary.html").as_uri())
+    page.evaluate(
+        "document.querySelector('article').innerHTML += '<h5>x</h5><img src=\"data:,\">"
+        '<p style="color: #ddd; background: #fff">pale</p>\''
+    )
+    page.evaluate(AXE_SCRIPT)
+    page.evaluate(ASK_AXE)
+    faults = page.evaluate(FAULTS) + page.evaluate(PALE_WORDS)
+    found = {fault.partition(":")[0] for fault in faults}
+    assert {"heading-order", "image-alt", "color-contrast"} <= found
+
+
+def test_a_word_of_the_glossary_is_explained_where_it_stands(made, page):
+    page.goto((made / f"{LESSON}.html").as_uri())
+    word = page.locator("a[href$='glossary.html#dropout']").first
+    explanation = page.get_by_role("tooltip")
+    assert explanation.count() == 0
+    word.hover()
+    assert explanation.inner_text().startswith("Switching off a random part")
+    page.keyboard.press("Escape")
+    assert explanation.count() == 0
+    page.set_viewport_size({"width": 390, "height": 800})
+    word.focus()
+    box = explanation.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+
+
+def test_an_answer_is_folded_away_until_it_is_clicked(made, page):
+    page.goto((made / f"{LESSON}.html").as_uri())
+    guess = page.locator("details.guess").first
+    answer = guess.locator("summary ~ *").first
+    assert not answer.is_visible()
+    guess.locator("summary").click()
+    assert answer.is_visible()
+
+
+def test_formulas_are_drawn(made, page):
+    page.goto((made / f"{LESSON}.html").as_uri())
+    assert page.locator("math").count() > 50
+    assert all(box["height"] > 5 for box in (m.bounding_box() for m in page.locator("math").all()))
+    assert page.locator("div.formula math[display=block]").count() > 0
+    assert page.get_by_text(re.compile(r"\\\\(frac|sum|text)")).count() == 0
+
+
+def test_a_search_finds_a_word(made, page):
+    page.goto((made / "search.html").as_uri() + "?q=checkerboard")
+    page.locator("#search-results a[href*='glossary']").first.wait_for()
+
+
+def test_a_lesson_leads_to_colab_and_on(made, page):
+    page.goto((made / f"{LESSON}.html").as_uri())
+    colab = hygiene.colab_link(book.ROOT / f"{LESSON}.ipynb").partition("](")[2].rstrip(")")
+    launch = page.locator(f".dropdown-launch-buttons a[href='{colab}']")
+    assert launch.count() == 1
+    assert "05-reading" in page.locator("a.left-prev").get_attribute("href")
+    assert "07-where" in page.locator("a.right-next").get_attribute("href")
+
+
+def test_a_lesson_prints_as_a_book_page(made, page):
+    page.goto((made / f"{LESSON}.html").as_uri())
+    assert page.locator(".bd-sidebar-primary, .bd-header-article, details.hide").count() == 3
+    page.emulate_media(media="print")
+    for beside in (
+        ".bd-sidebar-primary",
+        ".bd-sidebar-secondary",
+        ".header-article",
+        "details.hide",
+    ):
+        assert not page.locator(beside).first.is_visible(), beside
+    code = page.locator("div.cell_input pre").nth(3)
+    assert code.evaluate("code => getComputedStyle(code).whiteSpace") == "pre-wrap"
+    assert page.locator("details.guess summary ~ *").first.is_visible(), "nobody clicks on paper"
+    assert page.pdf(format="A4").startswith(b"%PDF")
