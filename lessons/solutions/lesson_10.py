@@ -40,6 +40,11 @@ def check_1(my_psnr):
         assert np.isclose(found, right, atol=0.01), (
             f"An error of {off} levels everywhere is {right:.2f} dB; yours says {found:.2f}."
         )
+    b = np.uint8(a + rng.choice([-40, -5, 5, 40], a.shape))  # small and large errors
+    right = 10 * np.log10(255**2 / np.mean((a - b.astype(float)) ** 2))
+    assert np.isclose(my_psnr(a, b), right, atol=0.01), (
+        "Large errors count more than small ones: square each of them first, then take the mean."
+    )
     return "Half the error is 6.02 dB more, whatever the picture."
 
 
@@ -56,6 +61,8 @@ def wrong_1():
         lambda a, b: 10 * np.log10(1 / np.mean((a.astype(float) - b) ** 2)),
         lambda a, b: 10 * np.log10(np.mean((a.astype(float) - b) ** 2) / 255**2),
         lambda a, b: 10 * np.log10(255 / np.abs(a.astype(float) - b).mean()),
+        lambda a, b: 20 * np.log10(255 / np.abs(a.astype(float) - b).mean()),
+        lambda a, b: 20 * np.log10(255 / np.abs(a.astype(float) - b).max()),
         lambda a, b: 10 * np.log(255**2 / np.mean((a.astype(float) - b) ** 2)),
     ]
 
