@@ -76,3 +76,13 @@ def test_the_engine_says_what_its_page_says():
     for path in re.findall(r"`(tests/[\w/.]+|src/[\w/.]+|pytensor_ops/[\w/.]+)`", page):
         folder = ROOT if path.startswith("tests") else ROOT / "keras_theano"
         assert (folder / path).exists(), path
+
+
+def test_no_file_holds_a_merge_that_was_not_ended():
+    if not tracked():
+        pytest.skip("not a git checkout")
+    markers = ["-e", "^<<<<<<< ", "-e", "^>>>>>>> "]
+    found = subprocess.run(
+        ["git", "grep", "-lI", *markers], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (found.returncode, found.stdout) == (1, "")
