@@ -102,7 +102,10 @@ def test_a_theano_lesson_takes_the_engine_that_was_asked_for(fake_keras, monkeyp
     chosen = types.SimpleNamespace(engine=lambda: name)
     monkeypatch.setitem(sys.modules, "keras_theano", chosen)
     fake_keras.backend.backend = lambda: name
+    kept = []
+    monkeypatch.setattr(lesson.jax_states, "keep", lambda: kept.append(name))
     lesson.start("theano")
+    assert kept == (["jax"] if name == "jax" else [])
     first, second = capsys.readouterr().out.splitlines()[:2]
     assert f"on {lesson.engine().split(' on ')[1]};" in first
     assert "written for Theano" in second and f"KERAS_THEANO_ENGINE={name}" in second
