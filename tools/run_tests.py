@@ -28,13 +28,11 @@ FORMAT = ["ruff", "format", "--check", "."]
 # A file's tests stay together: they share what is dear to make.
 PARALLEL = ["-n", "logical", "--maxprocesses=4", "--dist=loadfile"]
 UNIT = ["pytest", "tests", "--ignore=tests/browser", *PARALLEL]
-NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
-# pytest, with its packages for tests on its own path alone.
-NOTEBOOKS = ["tests.notebooks.in_parallel", "lessons", *NBVAL]
+NOTEBOOKS = ["pytest", "lessons", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
 BROWSER = ["pytest", "tests/browser"]
 # Runs pytest in processes of its own, and writes one report like pytest's.
 CONFORMANCE = ["tests.conformance", "--subset"]
-LESSON_01 = ["pytest", "lessons/part1/01-recognise-anything.ipynb", *NBVAL]
+LESSON_01 = ["pytest", "lessons/part1/01-recognise-anything.ipynb", *NOTEBOOKS[2:]]
 # A developer's own settings, which the tests have to do without.
 SETTINGS = ("KERAS_THEANO_ENGINE", "THINKING_IN_KERAS_FULL")
 
@@ -112,13 +110,12 @@ def run(stage: Stage) -> tuple[bool, float, Counter]:
     """Run one stage; return whether it passed, its seconds, and its tests counted by outcome."""
     command = [sys.executable, "-m", *stage.command]
     report = REPORTS / (stage.name.replace(" ", "-") + ".xml")
-    is_pytest = stage.command[0] in ("pytest", "tests.notebooks.in_parallel")
-    reports = is_pytest or stage.command[0] == "tests.conformance"
+    reports = stage.command[0] in ("pytest", "tests.conformance")
     if reports:
         REPORTS.mkdir(parents=True, exist_ok=True)
         report.unlink(missing_ok=True)
         command.append(f"--junitxml={report}")
-    if is_pytest:
+    if stage.command[0] == "pytest":
         command += ["-q", "-ra", "--durations=10", "--durations-min=5"]
     # Unbuffered, so that silence means that nothing moves.
     kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}

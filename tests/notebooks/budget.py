@@ -163,18 +163,9 @@ class Watch:
             answers["picture"],
         )
 
-    def pytest_sessionfinish(self, session):
-        if hasattr(session.config, "workeroutput"):  # a worker of pytest-xdist
-            session.config.workeroutput["notebooks"] = self.rows
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node):
-        self.rows += getattr(node, "workeroutput", {}).get("notebooks", [])
-
     def pytest_terminal_summary(self, terminalreporter):
         if not self.rows:
             return
-        self.rows.sort(key=lambda row: row["notebook"])
         terminalreporter.section("notebooks: seconds and peak memory")
         for row in self.rows:
             terminalreporter.write_line(

@@ -53,25 +53,6 @@ def test_good_notebook_passes_and_is_reported(run):
     assert "09-small.ipynb" in output and "GB of 2.0" in output
 
 
-def test_two_at_a_time_are_judged_and_reported_and_see_no_test_packages(tmp_path):
-    sources = {
-        "09-small": "import importlib.util\nassert importlib.util.find_spec('xdist') is None",
-        "10-large": "x = bytearray(2_100_000_000)\nx[::4096] = b'1' * len(x[::4096])",
-    }
-    for name, source in sources.items():
-        cells = [new_code_cell(source, execution_count=1)]
-        nbformat.write(new_notebook(cells=cells), tmp_path / f"{name}.ipynb")
-    command = [sys.executable, "-m", "tests.notebooks.in_parallel", "-q", "-p", "no:cacheprovider"]
-    command += ["-p", "tests.notebooks.budget", "--nbval-lax", "--nbval-current-env"]
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        [*command, tmp_path], cwd=ROOT, env=kept, capture_output=True, text=True, timeout=120
-    )
-    assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
-    assert "2.0 GB is the most" in done.stdout
-    assert done.stdout.index("09-small.ipynb   ") < done.stdout.index("10-large.ipynb   ")
-
-
 @pytest.mark.parametrize("value", ["1.5", "-0.1", "float('nan')"])
 def test_checkpoint_outside_its_band_fails(run, value):
     status, output = run("from utils import lesson", f"lesson.checkpoint('loss', {value}, 0, 1)")
