@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from course_in_small import ROOT
+from git_files import git_files
 
 PAGES = [
     "README.md",
@@ -24,26 +25,13 @@ ROWS = [
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
 
 
-def tracked():
-    listed = subprocess.run(
-        ["git", "-c", "core.quotepath=off", "ls-files"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return listed.stdout.split("\n")[:-1]
-
-
 def paths(cell):
     return re.findall(r"`([^`]+)`", cell)
 
 
 def test_every_file_has_a_row():
-    if not (files := tracked()):
-        pytest.skip("not a git checkout")
     named = tuple(path for row in ROWS for path in paths(row[0]))
-    assert [file for file in files if not file.startswith(named)] == []
+    assert [file for file in git_files() if not file.startswith(named)] == []
 
 
 def test_what_a_row_names_exists():
@@ -79,8 +67,7 @@ def test_the_engine_says_what_its_page_says():
 
 
 def test_no_file_holds_a_merge_that_was_not_ended():
-    if not tracked():
-        pytest.skip("not a git checkout")
+    assert git_files()
     markers = ["-e", "^<<<<<<< ", "-e", "^>>>>>>> "]
     found = subprocess.run(
         ["git", "grep", "-lI", *markers], cwd=ROOT, capture_output=True, text=True, check=False

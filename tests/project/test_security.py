@@ -6,12 +6,12 @@ Every Python file, every code cell of every lesson and every script is scanned. 
 
 import ast
 import re
-import subprocess
 from pathlib import Path
 
 import nbformat
 import pytest
 from course_in_small import ROOT
+from git_files import git_files
 
 from utils.processes import run_programs
 
@@ -85,11 +85,8 @@ HERE = "tests/project/test_security.py"
 
 def files():
     """The files that git tracks, or would."""
-    command = ["git", "-c", "core.quotepath=off", "ls-files", "-co", "--exclude-standard"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip("not a git checkout")
-    return [ROOT / line for line in done.stdout.splitlines() if (ROOT / line).is_file()]
+    listed = git_files("--cached", "--others", "--exclude-standard")
+    return [ROOT / name for name in listed if (ROOT / name).is_file()]
 
 
 def found_in_python(source):
