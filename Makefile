@@ -7,7 +7,7 @@ ARGS ?=
 course = @python=$$(sh tools/find-python "$(PYTHON)") && \
 	"$$python" tools/environment.py $(if $(PYTHON),--exact)
 
-.PHONY: help lab update reset handed-in slides check test quick lesson book conformance fuzz lint format classic matrix bench data lock clean
+.PHONY: help lab update reset handed-in slides check test quick lesson book conformance fuzz lint format classic matrix bench data wheel lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -66,6 +66,9 @@ bench: ## time training on this engine and others, and write benchmarks/README.m
 
 data: ## rebuild the data packs from their sources; one of them: make data PACK=digits
 	$(course) run data/prepare/$(or $(PACK),all).py $(ARGS)
+
+wheel: ## for maintainers: the engine as a package without the course, in build/wheel/
+	$(course) run tools/wheel.py
 
 lock: ## for maintainers: pin again after a change of pyproject.toml; UPGRADE=1 takes the newest
 	$(course) run tools/lock.py $(if $(UPGRADE),--upgrade)

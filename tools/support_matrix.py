@@ -5,7 +5,8 @@ unit tests of `keras_theano` and `utils` and the lessons in it:
 
     colab    Python 3.13 with the versions that Google Colab has, constraints-colab.txt
     newest   Python 3.12 with requirements.lock
-    bare     Python 3.12 with keras, pytensor, numpy and scipy alone: no TensorFlow, JAX or torch
+    bare     Python 3.12 with the package keras_theano and what that asks for, and without the course:
+             no TensorFlow, JAX or torch
 
 In the first two, lesson 00 and Part 1 also run on Keras on TensorFlow and on JAX, and on Theano's
 mode jax: with the environment variable that asks for it, and no change of a notebook.
@@ -30,7 +31,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools import build_environment, installer  # noqa: E402
+from tools import build_environment, installer, wheel  # noqa: E402
 
 FOLDER = ROOT / "build" / "support-matrix"
 COLAB = ROOT / "tools" / "constraints-colab.txt"
@@ -61,7 +62,7 @@ QUICK_UNIT = (
 )
 QUICK_NOTEBOOKS = ("-m", "pytest", *LESSONS[:3], *NBVAL, *QUIET)
 # No test framework here: what is shown is that nothing but these packages is needed.
-ALONE = ("tests/keras_theano/train_alone.py",)
+ALONE = (str(ROOT / "tests" / "keras_theano" / "train_alone.py"),)
 
 
 class MissingPython(Exception):
@@ -75,6 +76,8 @@ class Check:
     title: str
     command: tuple[str, ...]
     variables: tuple[tuple[str, str], ...] = ()
+    #: Whether the course is there, or only what is installed.
+    course: bool = True
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ WHOLE = (
     Check("Part 1 on JAX", PART_1, (("KERAS_THEANO_ENGINE", "jax"),)),
     Check("Part 1 on Theano's mode jax", PART_1, (("KERAS_THEANO_MODE", "jax"),)),
 )
-ALONE_CHECKS = (Check("training without another engine", ALONE),)
+ALONE_CHECKS = (Check("training without another engine", ALONE, course=False),)
 ENVIRONMENTS = {
     one.name: one
     for one in (
@@ -120,8 +123,8 @@ ENVIRONMENTS = {
         Environment(
             "bare",
             "3.12",
-            ("keras", "pytensor", "numpy", "scipy", "-c", "{pins}"),
-            (LOCK,),
+            ("{wheel}", "-c", "{pins}"),
+            (LOCK, wheel.ENGINE / "pyproject.toml", *sorted(wheel.ENGINE.glob("**/*.py"))),
             ALONE_CHECKS,
             ALONE_CHECKS,
         ),
@@ -160,7 +163,9 @@ def main(arguments=None):
             if command[1:2] == ("pytest",) and not options.keep_going:
                 command = (*command, "--maxfail=5")
             print(f"\n== {name}: {check.title}", flush=True)
-            rows.append((name, check.title, *run(python, command, dict(check.variables))))
+            rows.append(
+                (name, check.title, *run(python, command, dict(check.variables), check.course))
+            )
     print()
     for name, title, verdict, seconds, remark in rows:
         print(f"{name:8} {title:32} {verdict:8} {seconds:6.0f} s  {remark}")
@@ -191,7 +196,8 @@ def build(environment, any_python=False):
         return python
     print(f"Building {folder.relative_to(ROOT)} with {base} ...", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
-    install = [part.format(pins=pins_alone()) for part in environment.install]
+    made = {"{pins}": pins_alone, "{wheel}": lambda: wheel.build_wheel(FOLDER / "wheel")}
+    install = [str(made[part]()) if part in made else part for part in environment.install]
     uv = installer.find_uv(sys.executable)
     if uv:
         settings, variables = installer.uv_settings(sys.executable)
@@ -275,13 +281,16 @@ def versions(python):
     return done.stdout
 
 
-def run(python, command, variables):
-    """Run one check with these environment variables; return verdict, seconds and its last line."""
+def run(python, command, variables, course=True):
+    """Run one check with these environment variables; return verdict, seconds and its last line.
+
+    course: whether it runs in the course's folder and finds its packages; else in the environment's.
+    """
     started = time.monotonic()
     kept = build_environment.clean_environment()
     environment = {
         **kept,
-        "PYTHONPATH": str(ROOT),
+        **({"PYTHONPATH": str(ROOT)} if course else {}),
         "PATH": os.pathsep.join([str(Path(python).parent), kept.get("PATH", "")]),
         "TF_CPP_MIN_LOG_LEVEL": "2",
         **variables,
@@ -289,7 +298,7 @@ def run(python, command, variables):
     last = ""
     with subprocess.Popen(
         [str(python), *command],
-        cwd=ROOT,
+        cwd=ROOT if course else Path(python).parent,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

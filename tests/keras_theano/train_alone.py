@@ -1,14 +1,15 @@
 """Trains, saves and loads models where no other engine, and no test framework, is installed.
 
-Run by `tools/support_matrix.py` in its environment "bare": ``python tests/keras_theano/train_alone.py``.
+Run by `tools/support_matrix.py` in its environment "bare", where keras_theano is installed from its wheel.
 """
 
+import importlib.metadata
 import importlib.util
 import sys
 import tempfile
 from pathlib import Path
 
-import keras_theano  # noqa: F401 - chooses the engine
+import keras_theano
 
 import keras  # isort: skip
 import numpy as np
@@ -39,6 +40,12 @@ def main():
     installed = [name for name in OTHERS if importlib.util.find_spec(name)]
     assert not installed, f"{installed} are installed here: nothing would be shown"
     assert keras.backend.backend() == "theano"
+    engine = importlib.metadata.distribution("keras-theano")
+    found = Path(keras_theano.__file__)
+    assert found.samefile(engine.locate_file("keras_theano/__init__.py")), (
+        f"{found} is not its file"
+    )
+    print(f"keras-theano {engine.version}, from {engine.locate_file('')}")
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(1)
 
