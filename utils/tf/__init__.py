@@ -11,6 +11,7 @@
 - `training`: a loop with a progress bar, a history, early stopping, and checkpoints to resume from.
 - `descent`, `distribute`: the step in that loop, for losses of any kind, in mixed precision, and on several
   devices.
+- `serving`: a process without Keras that answers for an exported model over HTTP.
 - `penalty`: holds the slope of a GAN's critic.
 - `pictures`: how near one picture comes to another.
 
@@ -29,6 +30,7 @@ _NAMES = {
     "minimising": ["Minimum", "minimise"],
     "penalty": ["gradient_penalty"],
     "pictures": ["psnr", "ssim"],
+    "serving": ["ModelServer", "serve"],
     "shapes": ["ShapeError", "check_shapes"],
     "tracing": ["CountedFunction", "RetraceError", "Trace", "count_traces"],
     "training": ["fit"],

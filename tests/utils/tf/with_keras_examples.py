@@ -2,6 +2,7 @@
 
 import doctest
 import pkgutil
+from http.client import HTTPConnection
 from importlib import import_module
 
 import keras
@@ -13,7 +14,7 @@ import utils.tf
 
 # What depends on the machine, and what no one makes himself.
 NO_EXAMPLE = {"cap_memory", "describe_devices", "gpu_memory", "grow_memory", "split_cpu"}
-NO_EXAMPLE |= {"CountedFunction", "GradientReport", "Minimum", "Trace"}
+NO_EXAMPLE |= {"CountedFunction", "GradientReport", "Minimum", "ModelServer", "Trace"}
 
 
 @pytest.mark.parametrize("name", sorted(set(utils.tf.__all__) - NO_EXAMPLE))
@@ -27,6 +28,12 @@ def test_there_is_an_example_of(name):
 def test_examples_of(name):
     module = import_module(f"utils.tf.{name}")
     keras.utils.set_random_seed(0)
-    names = {"fit": utils.tf.fit, "keras": keras, "np": np, "tf": tf}
+    names = {
+        "HTTPConnection": HTTPConnection,
+        "fit": utils.tf.fit,
+        "keras": keras,
+        "np": np,
+        "tf": tf,
+    }
     failed, _ = doctest.testmod(module, extraglobs=names)
     assert not failed
