@@ -7,7 +7,7 @@ ARGS ?=
 course = @python=$$(sh tools/find-python "$(PYTHON)") && \
 	"$$python" tools/environment.py $(if $(PYTHON),--exact)
 
-.PHONY: help lab update reset handed-in slides check test quick lesson book conformance fuzz lint format classic matrix bench data wheel lock clean
+.PHONY: help lab update reset handed-in slides check test quick lesson book notebooks conformance fuzz lint format classic matrix bench data wheel release-check upgrade lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -43,6 +43,9 @@ lesson: ## for authors: run one lesson anew, check it, test it, and draw its pag
 book: ## the whole course as web pages, build/book/index.html; ARGS=--pdf prints them, too
 	$(course) book $(ARGS)
 
+notebooks: ## run every lesson, as CI does
+	$(course) run tools/run_tests.py notebooks
+
 conformance: ## Keras's own tests on this engine: all, or some folders: ARGS=layers (half an hour)
 	$(course) run -m tests.conformance $(ARGS)
 
@@ -69,6 +72,15 @@ data: ## rebuild the data packs from their sources; one of them: make data PACK=
 
 wheel: ## for maintainers: the engine as a package without the course, in build/wheel/
 	$(course) run tools/wheel.py
+
+upgrade: ## for maintainers: raise the pins to the newest, run the tests and the matrix, print what moved
+	$(course) run tools/lock.py --upgrade
+	$(course) test
+	$(course) run tools/support_matrix.py newest bare
+	$(course) run tools/lock.py --moved
+
+release-check: ## for maintainers: all that a release has to pass, hours; goes on where it stopped: STAGE=book
+	$(course) run tools/release_check.py $(STAGE) $(ARGS)
 
 lock: ## for maintainers: pin again after a change of pyproject.toml; UPGRADE=1 takes the newest
 	$(course) run tools/lock.py $(if $(UPGRADE),--upgrade)

@@ -2,6 +2,7 @@
 
     python tools/book.py            # what `make book` runs
     python tools/book.py --pdf      # and build/book/pdf/*.pdf, each page as a browser prints it
+    python tools/book.py --links    # no book: asks each address that the pages link to whether it is there
 
 Sphinx gets copies, in build/book-source, of the pages that `PAGES` names, at the same places as in
 the repository. In a copy, links to what is no page of the book lead to the repository, and the set-up
@@ -47,12 +48,15 @@ def main() -> int:
     """Make the book; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pdf", action="store_true", help="print each page to a PDF, too")
+    parser.add_argument("--links", action="store_true", help="only try the links that lead outside")
     options = parser.parse_args()
     if not BOOK_PACKAGES.exists():
         sys.exit(f"What makes the book is not in {BOOK_PACKAGES.name}: `make book` puts it there.")
     for folder in (SOURCE, BOOK):
         shutil.rmtree(folder, ignore_errors=True)
     gather(SOURCE)
+    if options.links:
+        return sphinx(SOURCE, BOOK, "linkcheck")
     status = sphinx(SOURCE, BOOK)
     if status == 0 and options.pdf:
         print_pages(BOOK)
@@ -141,10 +145,17 @@ def write_thumbnail(cells, path: Path) -> str:
     return ""
 
 
-def sphinx(source: Path, book: Path) -> int:
-    """Run Sphinx on a folder of pages; return its exit status, which is not 0 after a warning."""
+def sphinx(source: Path, book: Path, builder: str = "html") -> int:
+    """Run one of Sphinx's builders on a folder of pages; return its status, not 0 after a warning."""
     command = [sys.executable, "-m", "sphinx", "--jobs", "auto", "--quiet"]
-    command += ["--fail-on-warning", "--keep-going", "--doctree-dir", str(source / ".doctrees")]
+    command += [
+        "--builder",
+        builder,
+        "--fail-on-warning",
+        "--keep-going",
+        "--doctree-dir",
+        str(source / ".doctrees"),
+    ]
     command += ["--conf-dir", str(CONFIGURATION), str(source), str(book)]
     paths = [str(BOOK_PACKAGES), str(ROOT), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}

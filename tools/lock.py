@@ -2,7 +2,8 @@
 pyproject.toml, and requirements-classic.lock, requirements-uv.lock and requirements-slides.lock from
 what is below.
 
-For maintainers: ``make lock`` keeps the pins that still fit, ``make lock UPGRADE=1`` takes the newest.
+For maintainers: ``make lock`` keeps the pins that still fit, ``make lock UPGRADE=1`` takes the newest, and ``make upgrade``
+tests them, too. Each ends with a table of what moved since the last commit; ``--moved`` prints that alone.
 It is uv that resolves, the one that the set-up uses. The files name no package index.
 """
 
@@ -10,6 +11,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 from packaging.markers import default_environment
@@ -25,6 +27,7 @@ BOOK_LOCK = ROOT / "requirements-book.lock"
 CLASSIC_LOCK = ROOT / "requirements-classic.lock"
 UV_LOCK = installer.UV_LOCK
 SLIDES_LOCK = ROOT / "requirements-slides.lock"
+LOCKS = [LOCK, TEST_LOCK, BOOK_LOCK, CLASSIC_LOCK, UV_LOCK, SLIDES_LOCK]
 CONDA = ROOT / "environment.yml"
 CONDA_PYTHON = "3.12"
 
@@ -86,10 +89,18 @@ dependencies:
 
 
 def main() -> None:
-    """Resolve, then write the seven files."""
+    """Resolve, write the seven files, and print what moved."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
-    upgrade = ["--upgrade"] if parser.parse_args().upgrade else []
+    parser.add_argument("--moved", action="store_true", help="only print what moved")
+    options = parser.parse_args()
+    if not options.moved:
+        write_locks(["--upgrade"] if options.upgrade else [])
+    print(what_moved({lock.name: (committed(lock), lock.read_text()) for lock in LOCKS}))
+
+
+def write_locks(upgrade: list[str]) -> None:
+    """Resolve, and write the seven files; upgrade: uv's option to take the newest, or nothing."""
     compile_lock(LOCK, *upgrade)
     with tempfile.TemporaryDirectory() as folder:
         learners = {name_and_version(block) for block in blocks(LOCK)}
@@ -126,15 +137,61 @@ def compile_lock(
     subprocess.run([*command, str(project)], cwd=project.parent, check=True)
 
 
+def committed(lock: Path) -> str:
+    """A lock file as it is in the commit that is checked out; empty if it is not there."""
+    command = ["git", "show", f"HEAD:./{lock.name}"]
+    done = subprocess.run(command, cwd=lock.parent, capture_output=True, text=True)
+    return done.stdout if done.returncode == 0 else ""
+
+
+def what_moved(locks: dict[str, tuple[str, str]]) -> str:
+    """A Markdown table of the packages whose versions differ; what the course asks for is in bold.
+
+    locks: name of a lock file -> its text before and after.
+    """
+    rows = []
+    for name, (before, after) in locks.items():
+        old, new = versions(before), versions(after)
+        for package in sorted(old.keys() | new.keys()):
+            was, becomes = old.get(package, "-"), new.get(package, "-")
+            if was != becomes:
+                shown = f"**{package}**" if package in direct() else package
+                rows.append(f"| {name} | {shown} | {was} | {becomes} |")
+    if not rows:
+        return "No version moved since the last commit."
+    return "\n".join(["| file | package | before | now |", "|---|---|---|---|", *rows])
+
+
+def versions(lock: str) -> dict[str, str]:
+    """Name of a package -> its versions, of which there may be one for each Python, in a lock's text."""
+    found: dict[str, list[str]] = {}
+    for entry in entries(lock):
+        name, _, version = name_and_version(entry).partition("==")
+        found.setdefault(name, []).append(version)
+    return {name: ", ".join(dict.fromkeys(several)) for name, several in found.items()}
+
+
+def direct() -> set[str]:
+    """The packages that pyproject.toml names."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    return {Requirement(line).name for group in groups for line in group}
+
+
 def blocks(lock: Path) -> list[str]:
     """A lock file's entries, each with its hash lines."""
-    entries: list[str] = []
-    for line in lock.read_text().splitlines(keepends=True):
+    return entries(lock.read_text())
+
+
+def entries(text: str) -> list[str]:
+    """The entries of a lock file's text, each with its hash lines."""
+    found: list[str] = []
+    for line in text.splitlines(keepends=True):
         if line[:1].isspace():
-            entries[-1] += line
+            found[-1] += line
         else:
-            entries.append(line)
-    return entries
+            found.append(line)
+    return found
 
 
 def pins(lock: Path) -> list[Requirement]:

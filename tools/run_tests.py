@@ -1,6 +1,6 @@
 """Runs what CI runs, one stage after another, and ends with a table and pytest's kind of summary.
 
-Run inside .venv by ``make test`` and ``make quick``. A stage that fails does not stop those after it.
+Run inside .venv by ``make test``, ``make quick`` and ``make notebooks``. A stage that fails does not stop those after it.
 What follows the selection is handed to pytest in place of the unit tests' folder and marks.
 """
 
@@ -55,7 +55,9 @@ class Stage:
     engine: str = ""
 
 
+ALL_NOTEBOOKS = Stage("notebooks", NOTEBOOKS)
 STAGES = {
+    "notebooks": [ALL_NOTEBOOKS],
     "quick": [
         Stage("lint", LINT),
         Stage("format", FORMAT),
@@ -66,7 +68,7 @@ STAGES = {
         Stage("format", FORMAT),
         Stage("unit tests", UNIT, test_packages=True, unit=True),
         Stage("Keras's own tests", CONFORMANCE, test_packages=True),
-        Stage("notebooks", NOTEBOOKS),
+        ALL_NOTEBOOKS,
         Stage("lesson 01 on TensorFlow", LESSON_01, engine="tensorflow"),
         Stage("browser", BROWSER, test_packages=True, browser=True),
     ],

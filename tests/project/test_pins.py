@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import subprocess
 import tomllib
 
 import pytest
@@ -103,6 +104,51 @@ def test_conda_users_get_the_very_pins_of_the_lock(computer):
 def test_conda_has_a_supported_python_and_the_file_is_up_to_date():
     assert f"python={lock.CONDA_PYTHON}" in CONDA["dependencies"]
     assert lock.CONDA.read_text() == lock.conda_environment(lock.LOCK), "run: make lock"
+
+
+BEFORE = """\
+keras==3.15.1 \\
+    --hash=sha256:aa
+numpy==2.4.6 ; python_full_version < '3.12' \\
+    --hash=sha256:bb
+numpy==2.5.5 ; python_full_version >= '3.12' \\
+    --hash=sha256:cc
+gone==1 \\
+    --hash=sha256:dd
+rich==14.0 \\
+    --hash=sha256:ee
+"""
+AFTER = BEFORE.replace("==2.5.5", "==2.6.0").replace("gone==1", "added==2")
+
+
+def test_what_moved_is_a_table_of_versions():
+    after = AFTER.replace("rich==14.0", "rich==15.0").replace("sha256:aa", "sha256:ff")
+    assert lock.what_moved({"a.lock": (BEFORE, after), "b.lock": (BEFORE, BEFORE)}) == "\n".join(
+        [
+            "| file | package | before | now |",
+            "|---|---|---|---|",
+            "| a.lock | added | - | 2 |",
+            "| a.lock | gone | 1 | - |",
+            "| a.lock | **numpy** | 2.4.6, 2.5.5 | 2.4.6, 2.6.0 |",
+            "| a.lock | rich | 14.0 | 15.0 |",
+        ]
+    )
+    assert lock.what_moved({"a.lock": (BEFORE, BEFORE)}).startswith("No version moved")
+
+
+def test_what_moved_is_seen_against_the_last_commit(tmp_path):
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    file = tmp_path / "a.lock"
+    assert lock.committed(file) == "", "no checkout"
+    file.write_text(BEFORE)
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    file.write_text(AFTER)
+    assert lock.committed(file) == BEFORE
+
+
+def test_every_lock_file_is_looked_at():
+    assert set(lock.LOCKS) == set(ROOT.glob("requirements*.lock"))
 
 
 def test_the_pinned_uv_is_new_enough_for_the_setup_and_hashed():
