@@ -7,7 +7,7 @@ ARGS ?=
 course = @python=$$(sh tools/find-python "$(PYTHON)") && \
 	"$$python" tools/environment.py $(if $(PYTHON),--exact)
 
-.PHONY: help lab update reset handed-in slides check test quick lesson book notebooks conformance fuzz lint format classic matrix bench data wheel release-check upgrade lock clean
+.PHONY: help lab update reset handed-in slides check test quick lesson book notebooks conformance fuzz lint format classic matrix bench data address wheel release-check upgrade lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -69,6 +69,9 @@ bench: ## time training on this engine and others, and write benchmarks/README.m
 
 data: ## rebuild the data packs from their sources; one of them: make data PACK=digits
 	$(course) run data/prepare/$(or $(PACK),all).py $(ARGS)
+
+address: ## for who makes a fork: change the repository's address everywhere: URL=https://github.com/you/course
+	$(course) run tools/address.py $(URL)
 
 wheel: ## for maintainers: the engine as a package without the course, in build/wheel/
 	$(course) run tools/wheel.py

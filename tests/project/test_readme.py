@@ -24,12 +24,25 @@ def linked() -> list[str]:
 
 
 def test_every_link_leads_somewhere():
-    assert [target for target in linked() if not (ROOT / target).exists()] == []
+    files = [target for target in linked() if not target.startswith("#")]
+    assert [target for target in files if not (ROOT / target).exists()] == []
+    headings = {line.lstrip("# ").lower() for line in README.splitlines() if line.startswith("#")}
+    assert {target[1:] for target in linked() if target.startswith("#")} <= headings
+
+
+def test_a_picture_of_a_lesson_stands_above_the_commands_and_says_what_it_shows():
+    ((alt, picture, lesson),) = re.findall(
+        r"\[!\[([^\]]+)\]\(([^)]+)\)\]\(([^)]+)\)", README.partition("## Start")[0]
+    )
+    assert len(alt) > 60
+    assert (ROOT / picture).stat().st_size < 100_000, "the page comes at once"
+    assert lesson in LESSONS
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_every_lesson_is_in_the_table(lesson):
-    (row,) = (line for line in README.splitlines() if f"]({lesson})" in line)
+    rows = [line for line in README.splitlines() if line.startswith("|")]
+    (row,) = (line for line in rows if f"]({lesson})" in line)
     assert row.endswith("| ready |")
 
 
@@ -42,10 +55,6 @@ def test_every_make_target_named_exists():
     assert set(re.findall(r"\bmake ([a-z-]+)", README)) <= targets
     phony = MAKEFILE.partition(".PHONY:")[2].splitlines()[0].split()
     assert set(phony) == targets
-
-
-def test_the_clone_address_is_the_courses():
-    assert f"git clone {hygiene.COURSE_URL} " in README
 
 
 @pytest.mark.parametrize("name", ["keras", "pytensor", "tensorflow", "numpy"])
