@@ -66,6 +66,22 @@ def test_the_engine_says_what_its_page_says():
         assert (folder / path).exists(), path
 
 
+def test_each_change_is_sorted_by_what_it_is_and_where():
+    unreleased = (ROOT / "CHANGELOG.md").read_text("utf-8").partition("\n## Unreleased\n")[2]
+    kind = place = None
+    seen = []
+    for line in unreleased.partition("\n## ")[0].splitlines():
+        if line.startswith("### "):
+            kind, place = line[4:], None
+        elif line.startswith("#### "):
+            place = line[5:]
+            seen.append((kind, place))
+        elif line.startswith("- "):
+            assert place, f"under {kind}, but neither Lessons, Engine nor Tools: {line}"
+    order = [(k, p) for k in ("Added", "Changed", "Fixed") for p in ("Lessons", "Engine", "Tools")]
+    assert seen == [one for one in order if one in seen]
+
+
 def test_no_file_holds_a_merge_that_was_not_ended():
     assert git_files()
     markers = ["-e", "^<<<<<<< ", "-e", "^>>>>>>> "]
