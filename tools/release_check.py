@@ -98,7 +98,8 @@ def run(stage: Stage, commit: str) -> None:
         for line in process.stdout:
             print(line, end="", flush=True)
             log.write(line)
-            last = line.strip("= \n") or last
+            if not line.startswith("make: "):  # which says only that its command failed
+                last = line.strip("= \n") or last
     verdict = "FAILED" if process.returncode else "passed"
     if verdict == "passed" and (changed := changes()):
         verdict, last = "CHANGED FILES", " ".join(changed.split())

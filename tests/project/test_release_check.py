@@ -92,13 +92,20 @@ def test_what_passed_is_not_run_again_until_there_is_another_commit(course, monk
 
 
 def test_a_stage_runs_alone(course, monkeypatch, capfd):
-    stages(monkeypatch, one="raise SystemExit(1)", two="print('last words')")
+    stages(
+        monkeypatch,
+        one="raise SystemExit(1)",
+        two="print('last words')\nprint('make: *** [Makefile:44: book] Error 1')",
+    )
     assert release_check.main(["two"]) == 0
     found, ran = verdicts(capfd)
     assert (found, ran) == ({"one": "not run", "two": "passed"}, ["two"])
     assert release_check.main(["two"]) == 0
     assert verdicts(capfd)[1] == ["two"], "asked for by name, it is run again"
-    assert (course / "build/release-check/two.log").read_text() == "last words\n"
+    log = (course / "build/release-check/two.log").read_text()
+    assert log == "last words\nmake: *** [Makefile:44: book] Error 1\n"
+    row = release_check.recorded(release_check.STAGES[1], release_check.git("rev-parse", "HEAD"))
+    assert row["last"] == "last words"
     with pytest.raises(SystemExit):
         release_check.main(["three"])
     assert "there is no stage three; stages: one, two" in capfd.readouterr().err
