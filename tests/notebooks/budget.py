@@ -87,7 +87,7 @@ def _ask(kernel):
     """The kernel's answers to QUESTIONS, as a dict of Python values."""
     message = kernel.kc.execute("", silent=True, user_expressions=QUESTIONS)
     while True:
-        reply = kernel.kc.get_shell_msg(timeout=60)
+        reply = kernel.kc.get_shell_msg(timeout=600)  # as long as a cell has
         if reply["parent_header"].get("msg_id") == message:
             break
     answers = {}
