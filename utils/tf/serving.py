@@ -96,8 +96,8 @@ class ModelServer:
         self.close()
 
     def __repr__(self):
-        state = "running" if self.close.alive else "closed"
-        return f"<model server at http://{self.address[0]}:{self.address[1]}, {state}>"
+        # Without the port, which would change a saved lesson at every run.
+        return f"<model server, {'running' if self.close.alive else 'closed'}>"
 
 
 def _stop(process):
