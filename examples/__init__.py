@@ -1,0 +1,1 @@
+"""Programs of the kind that Keras's own documentation shows, on this engine: ``python -m examples --help``."""
