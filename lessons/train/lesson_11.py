@@ -1,23 +1,24 @@
-"""Train what lesson 11 loads: the judge of its score, and a generator.
+"""Train what lesson 11 loads: the judge of its score, and two generators, one of them told the class.
 
     python lessons/train/lesson_11.py
 
 The code is the lesson's own, from its cells that are tagged `train`. Killed, it goes on where it was when it
-is called again: its checkpoints are in build/train. It writes data/weights/lesson_11_judge.weights.h5 and
-lesson_11_any.weights.h5, and in data/weights/lesson_11.json, for every reading of the pictures, both losses and the
-scores of 2,000 samples.
+is called again: its checkpoints are in build/train. It writes data/weights/lesson_11_judge.weights.h5,
+lesson_11_any.weights.h5 and lesson_11_told.weights.h5, and in data/weights/lesson_11.json, for every reading of the
+pictures, both losses and the scores of 2,000 samples.
 """
 
 import json
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="2", TF_ENABLE_ONEDNN_OPTS="0")
 
 import common
 
-READINGS = 64  # of 20,000 pictures, 312 steps each
+READINGS = {"any": 64, "told": 24}  # of 20,000 pictures, 312 steps each
 CHECKPOINTS = common.ROOT / "build" / "train" / "lesson_11"
 
 
@@ -28,9 +29,11 @@ def build(folder: Path) -> None:
     lesson = run_cells(notebook, "train")
     train_judge(lesson)
     save(lesson["judge"], lesson["new_judge"], folder / "lesson_11_judge.weights.h5")
-    average, history = run(lesson)
-    save(average, lesson["new_generator"], folder / "lesson_11_any.weights.h5")
-    made = {"any": history}
+    made = {}
+    for name in READINGS:
+        average, made[name] = run(lesson, name)
+        new = partial(lesson["new_generator"], average.input_shape[1])
+        save(average, new, folder / f"lesson_11_{name}.weights.h5")
     text = json.dumps(made, separators=(",", ":"))
     (folder / "lesson_11.json").write_text(text + "\n", encoding="utf-8", newline="\n")
     shutil.rmtree(CHECKPOINTS)
@@ -51,24 +54,30 @@ def train_judge(lesson):
     judge.load_weights(path)
 
 
-def run(lesson):
+def run(lesson, name):
     """Play the lesson's game at length; returns the averaged generator, and the history."""
     import keras
 
     keras.utils.set_random_seed(1)
-    steps = READINGS * (len(lesson["real"]) // lesson["BATCH"])
-    rate = keras.optimizers.schedules.CosineDecay(1e-3, steps)
-    duel = lesson["Duel"](lesson["new_generator"](), lesson["new_critic"](), rate=rate)
+    if name == "told":
+        game, more, orders = lesson["Told"], lesson["CLASSES"], lesson["orders"]
+    else:
+        game, more, orders = lesson["Duel"], 0, None
+    players = lesson["new_generator"](lesson["NOISE"] + more), lesson["new_critic"](more or 1)
+    steps = READINGS[name] * (len(lesson["real"]) // lesson["BATCH"])
+    duel = game(*players, rate=keras.optimizers.schedules.CosineDecay(1e-3, steps))
 
     def look(epoch, metrics):
-        print(epoch, {what: round(value, 3) for what, value in metrics.items()}, flush=True)
+        found = {what: round(value, 4) for what, value in metrics.items()}
+        print(name, epoch, found, flush=True)
 
     history = lesson["play"](
         duel.step,
         duel.average,
-        READINGS,
+        READINGS[name],
+        classes=orders,
         on_epoch=look,
-        checkpoint=CHECKPOINTS / "any",
+        checkpoint=CHECKPOINTS / name,
         state={
             "generator": duel.generator,
             "critic": duel.critic,
