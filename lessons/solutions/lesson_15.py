@@ -5,29 +5,25 @@ import numpy as np
 
 def solution_1():
     # a whole year's share is known when the year is over, that of May in June
-    return ("weeks before", "departure", "departure", "later", "weeks before")
+    return 1, 2, 2, 3, 1
 
 
 def check_1(when):
     arrival, visibility, delay, year, may = when
     for moment in when:
-        assert moment in ("weeks before", "departure", "later"), (
-            f'Choose among "weeks before", "departure" and "later"; {moment!r} is none of them.'
-        )
-    assert arrival == "weeks before", "The planned hour of arrival: is it printed on the ticket?"
-    assert visibility == "departure", (
+        assert moment in (1, 2, 3), f"1, 2 or 3 is asked for each; {moment} is none of them."
+    assert arrival == 1, "The planned hour of arrival: is it printed on the ticket?"
+    assert visibility == 2, (
         "The visibility: who measured it, and when? (A forecast of it would be another column.)"
     )
-    assert delay == "departure", (
+    assert delay == 2, (
         "The departure delay: from which moment on can those who wait at the destination know it?"
     )
-    assert year == "later", (
+    assert year == 3, (
         "The share of all of 2013: on 1 July, which of these flights have not left yet? Is the flight "
         "that we ask about among them?"
     )
-    assert may == "weeks before", (
-        "The share of May: on 1 June, is any of these flights still to come?"
-    )
+    assert may == 1, "The share of May: on 1 June, is any of these flights still to come?"
     return "Nothing in such a table says when a column is known. You have to ask."
 
 
@@ -39,16 +35,16 @@ HINTS_1 = [
 
 def wrong_1():
     return [
-        ("weeks before", "weeks before", "departure", "later", "weeks before"),
-        ("weeks before", "departure", "later", "later", "weeks before"),
-        ("weeks before", "departure", "weeks before", "later", "weeks before"),
-        ("weeks before", "departure", "departure", "weeks before", "weeks before"),
-        ("weeks before", "departure", "departure", "departure", "weeks before"),
-        ("weeks before", "departure", "departure", "later", "later"),
-        ("later", "departure", "departure", "later", "weeks before"),
-        ("today", "departure", "departure", "later", "weeks before"),
-        ("weeks before", "departure", "departure", "later"),
-        "departure",
+        (1, 1, 2, 3, 1),
+        (1, 2, 3, 3, 1),
+        (1, 2, 1, 3, 1),
+        (1, 2, 2, 1, 1),
+        (1, 2, 2, 2, 1),
+        (1, 2, 2, 3, 3),
+        (3, 2, 2, 3, 1),
+        (0, 2, 2, 3, 1),
+        (1, 2, 2, 3),
+        2,
     ]
 
 
