@@ -5,7 +5,7 @@
 The code is the lesson's own, from its cells that are tagged `train`. Killed, it goes on where it was when it
 is called again: its checkpoints are in build/train. It writes data/weights/lesson_10.weights.h5 and
 lesson_10_seeing.weights.h5, and curves and scores on the validation pictures in data/weights/lesson_10.json.
-It takes about 17 minutes of processor time on cores that multiply in bfloat16 (AVX-512), longer on others.
+It takes about 27 minutes of processor time on cores that multiply in bfloat16 (AVX-512), longer on others.
 """
 
 import json
@@ -22,7 +22,7 @@ CHECKPOINTS = common.ROOT / "build" / "train" / "lesson_10"
 # Of 100 steps each: of the long run at its full rate, and while the rate falls to 0; of what is trained
 # on with the perceptual loss; of the small network for longer than in the lesson; and of the one without
 # the shortcut, for as long as there.
-LEVEL, FALLING, SEEING, SMALL, WITHOUT = 60, 30, 3, 40, 12
+LEVEL, FALLING, SEEING, SMALL, WITHOUT = 80, 100, 3, 40, 12
 LOOKS = 25  # at the validation pictures, in each training, at most
 
 
