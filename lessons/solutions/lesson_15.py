@@ -92,7 +92,8 @@ def wrong_2():
 def solution_3():
     def lag(y, days):
         earlier = np.full(len(y), np.nan)
-        earlier[days:] = y[: len(y) - days]
+        known = max(len(y) - days, 0)
+        earlier[len(y) - known :] = y[:known]
         return earlier
 
     return lag
@@ -120,13 +121,21 @@ def check_3(lag):
     assert np.array_equal(given[3:], y[:-3]), (
         f"Day 3 gets the number of day 0, which is {y[0]:g}; yours is {given[3]:g}."
     )
-    assert np.array_equal(lag(y, 1)[1:], y[:-1]), "Try it with one day as well."
+    for length, days in ((10, 0), (10, 1), (5, 7), (5, 5)):
+        y = np.arange(1, length + 1, dtype="float64")
+        right = np.concatenate([np.full(min(days, length), np.nan), y[: max(length - days, 0)]])
+        yours = lag(y.copy(), days)
+        assert yours.shape == y.shape, f"{length} days, {days} back: {yours.size} numbers come out."
+        assert np.array_equal(yours, right, equal_nan=True), (
+            f"{length} days, {days} back: it should be {right}, and is {yours}."
+        )
     return "Write this test for every column that you make: change the future, and look what moves."
 
 
 HINTS_3 = [
     "Begin with np.full(len(y), np.nan), and fill in what is known.",
-    "earlier[days:] = y[: len(y) - days].",
+    "From place `days` on stand the numbers of y from the beginning, as many as there is room for: "
+    "none, if `days` is more than there are days.",
 ]
 
 
@@ -152,7 +161,11 @@ def wrong_3():
     def filled(y, days):
         return np.concatenate([np.full(days, y.mean()), y[:-days]])
 
+    def too_short(y, days):
+        return np.concatenate([np.full(days, np.nan), y[:-days]])
+
     return [
+        too_short,
         lambda y, days: np.roll(y, days),
         lambda y, days: y,
         shortened,
@@ -165,150 +178,3 @@ def wrong_3():
         lambda y, days: y - days,
         lambda y: y,
     ]
-
-
-def solution_4():
-    def numbers_of(names, vocabulary):
-        place = {name: number for number, name in enumerate(vocabulary, 1)}  # 0 is kept
-        return [place.get(name, 0) for name in names]
-
-    return numbers_of
-
-
-def check_4(numbers_of):
-    vocabulary = ["AA", "B6", "UA"]
-    try:
-        new = numbers_of(["ZZ"], vocabulary)
-    except (ValueError, KeyError, IndexError) as error:
-        raise AssertionError(
-            f"At the first new name it stops: {type(error).__name__}. What will be served in January?"
-        ) from None
-    assert len(new) == 1, "One name was asked, so one number should come, for a new name too."
-    known = numbers_of(["AA", "UA", "B6", "AA"], vocabulary)
-    assert len(known) == 4, f"Four names were asked, and {len(known)} numbers came."
-    assert new != [4], (
-        "A new name gets a row of its own behind the others. The embedding was made before: has it that row?"
-    )
-    assert new != [-1], "Row -1 is the last row, in Python: a new airline would be taken for UA."
-    assert known != [0, 2, 1, 0], (
-        "AA has the number 0, and so has a name that is not there: the network cannot tell them apart."
-    )
-    assert known != [1, 2, 3, 1], (
-        "Numbered as they appear in the question, AA, UA, B6: the next question would number them otherwise. "
-        "Whose order has the network learnt?"
-    )
-    assert known == [1, 3, 2, 1] and new == [0], (
-        f"AA, UA, B6, AA should give 1, 3, 2, 1, and give {known}; ZZ should give 0, and gives {new[0]}."
-    )
-    mixed = numbers_of(["", "UA", "aa"], vocabulary)
-    assert mixed == [0, 3, 0], f"'', 'UA' and 'aa' should give 0, 3, 0, and give {mixed}."
-    assert numbers_of(["AA"], ["UA", "AA"]) == [2], (
-        "With the vocabulary UA, AA the name AA is the second. Keep the vocabulary's order, and sort nothing."
-    )
-    return "And whoever trains should see row 0, too: leave out rare names, or some at random."
-
-
-HINTS_4 = [
-    "A dictionary from name to number answers at once, and its get() has an answer for a name that it lacks.",
-    "place = {name: number for number, name in enumerate(vocabulary, 1)}, then place.get(name, 0).",
-]
-
-
-def wrong_4():
-    def stops(names, vocabulary):
-        return [vocabulary.index(name) + 1 for name in names]
-
-    def from_zero(names, vocabulary):
-        place = {name: number for number, name in enumerate(vocabulary)}
-        return [place.get(name, 0) for name in names]
-
-    def last(names, vocabulary):
-        place = {name: number for number, name in enumerate(vocabulary, 1)}
-        return [place.get(name, -1) for name in names]
-
-    def behind(names, vocabulary):
-        place = {name: number for number, name in enumerate(vocabulary, 1)}
-        return [place.get(name, len(vocabulary) + 1) for name in names]
-
-    def left_out(names, vocabulary):
-        return [vocabulary.index(name) + 1 for name in names if name in vocabulary]
-
-    def by_appearance(names, vocabulary):
-        seen = list(dict.fromkeys(names))
-        return [seen.index(name) + 1 if name in vocabulary else 0 for name in names]
-
-    def in_order(names, vocabulary):
-        place = {name: number for number, name in enumerate(sorted(vocabulary), 1)}
-        return [place.get(name, 0) for name in names]
-
-    return [stops, from_zero, last, behind, left_out, by_appearance, in_order]
-
-
-def solution_5():
-    def seconds(batches, read, step):
-        in_turn = batches * (read + step)
-        # the first is only read, the last only trained on; between, the slower of the two counts
-        ahead = read + (batches - 1) * max(read, step) + step
-        return in_turn, ahead
-
-    return seconds
-
-
-def check_5(seconds):
-    in_turn, ahead = seconds(100, 0.02, 0.01)
-    assert abs(in_turn - 1.0) > 1e-6 or abs(ahead - 3.0) > 1e-6, (
-        "Each step waits for a batch. What is the first number, then?"
-    )
-    assert abs(in_turn - 3.0) < 1e-6, (
-        f"100 times 20 ms and 10 ms, one after the other, are 3.00 s, not {in_turn:.2f} s."
-    )
-    assert abs(ahead - 1.0) > 1e-6, (
-        "Your second number is that of the training alone. Can a batch be trained on before it has come?"
-    )
-    assert abs(ahead - 1.5) > 1e-6, (
-        "Half the time, as with two workers that share all work evenly. These two share nothing: one reads, one "
-        "trains. Who waits for whom?"
-    )
-    assert abs(ahead - 2.0) > 1e-6, (
-        "Nearly: the slower of the two counts. But what happens while the last batch is trained on? Try one batch."
-    )
-    for batches, read, step in [(100, 0.02, 0.01), (100, 0.01, 0.02), (1, 0.3, 0.2), (3, 0.5, 0.5)]:
-        both, right = seconds(batches, read, step), read + (batches - 1) * max(read, step) + step
-        assert abs(both[0] - batches * (read + step)) < 1e-6, (
-            f"With {batches} batches, {read} s to read and {step} s to train, in turn, it should be "
-            f"{batches * (read + step):.2f} s, not {both[0]:.2f} s."
-        )
-        assert abs(both[1] - right) < 1e-6, (
-            f"With {batches} batches, {read} s to read and {step} s to train, one ahead: draw two lines, one for the "
-            f"reader, one for the network. It should be {right:.2f} s, not {both[1]:.2f} s."
-        )
-    return "So prefetching wins most, a half, where both take the same time."
-
-
-HINTS_5 = [
-    "Draw two lines of time, one for the reader and one for the network, for three batches.",
-    "The first batch is read while nothing trains, the last is trained on while nothing is read; between them "
-    "batches - 1 times the slower of the two.",
-]
-
-
-def wrong_5():
-    def training_alone(batches, read, step):
-        return batches * (read + step), batches * step
-
-    def halved(batches, read, step):
-        return batches * (read + step), batches * (read + step) / 2
-
-    def slower(batches, read, step):
-        return batches * (read + step), batches * max(read, step)
-
-    def faster(batches, read, step):
-        return batches * (read + step), read + (batches - 1) * min(read, step) + step
-
-    def swapped(batches, read, step):
-        return read + (batches - 1) * max(read, step) + step, batches * (read + step)
-
-    def reader_only(batches, read, step):
-        return batches * (read + step), batches * read + step
-
-    return [training_alone, halved, slower, faster, swapped, reader_only, 0.9]
