@@ -56,56 +56,68 @@ def solution_2():
 
 def check_2(scaled_attention):
     rng = np.random.default_rng(0)
-    q, k, v = rng.normal(size=(3, 4)), rng.normal(size=(5, 4)), rng.normal(size=(5, 2))
-    mask = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 1, 1, 1, 0]], bool)
-    raw = q @ k.T
-    right = softmax(np.where(mask, raw / 2, -np.inf)) @ v
-    got = scaled_attention(q.copy(), k.copy(), v.copy(), mask.copy())
-    assert got.shape == (3, 2), (
-        f"Three queries find values of two numbers, so (3, 2) is wanted, not {got.shape}."
+    # n, d, m and c have different roots. The second query scores 0 everywhere, the last one has no real key.
+    q, k, v = rng.normal(size=(4, 7)), rng.normal(size=(6, 7)), rng.normal(size=(6, 3))
+    q[1] = 0
+    mask = np.array([[1, 1, 1, 1, 1, 1], [1, 1, 0, 0, 0, 0], [0, 1, 1, 1, 0, 0], [0] * 6], bool)
+    raw, root = q @ k.T, 7**0.5
+    with np.errstate(invalid="ignore"):
+        got = scaled_attention(q.copy(), k.copy(), v.copy(), mask.copy())
+    assert got.shape == (4, 3), (
+        f"Four queries find values of three numbers, so (4, 3) is wanted, not {got.shape}."
     )
 
-    def is_like(scores):
-        return np.allclose(got, scores @ v)
+    def is_like(weights):
+        return np.allclose(got[:3], (weights @ v)[:3])
 
-    assert not is_like(softmax(raw / 2) * mask), (
+    def masked(scores):
+        return np.where(mask, scores, -1e9)
+
+    assert not is_like(softmax(raw / root) * mask), (
         "The mask comes after your softmax. What do the weights of one row then add up to?"
     )
-    assert not is_like(softmax(raw / 2 * mask)), (
+    assert not is_like(softmax(raw / root * mask)), (
         "Your masked scores are 0. What is e to the power of 0?"
     )
-    assert not is_like(softmax(raw / 2)), "The mask changes nothing. Where does it come in?"
-    assert not is_like(softmax(np.where(mask, raw, -np.inf))), (
-        "The scores are not divided. By what are they, and why?"
-    )
-    assert not is_like(softmax(np.where(mask, raw / 5**0.5, -np.inf))), (
-        "You divide by the root of the number of keys. Double the keys: did any score grow?"
-    )
-    assert not is_like(softmax(np.where(mask, raw / 3**0.5, -np.inf))), (
-        "You divide by the root of the number of queries. What is d: how many numbers has one key?"
-    )
-    assert not is_like(softmax(np.where(mask, raw / 4, -np.inf))), (
-        "You divide by d. The deviation of the scores is its root."
-    )
-    assert not is_like(softmax(np.where(mask, raw / 2, -np.inf).T).T), (
+    assert not is_like(softmax(raw / root)), "The mask changes nothing. Where does it come in?"
+    for divisor, message in {
+        1: "The scores are not divided. By what are they, and why?",
+        2: "You divide by 2, or by the root of the number of queries. How many numbers has one key?",
+        3: "You divide by how many numbers a value has. The scores are sums over those of a key.",
+        5**0.5: "You divide by the root of 5. Which root is it: how many numbers has one key?",
+        6
+        ** 0.5: "You divide by the root of the number of keys. Double the keys: did any score grow?",
+        7: "You divide by d. The deviation of the scores is its root.",
+    }.items():
+        assert not is_like(softmax(masked(raw / divisor))), message
+    assert not is_like(softmax(masked(raw / root).T).T), (
         "Your softmax goes over the queries. Whose shares must add up to 1: those of one query, over "
         "the keys."
     )
-    assert not is_like(softmax(np.where(~mask, raw / 2, -1e9))), (
+    assert not is_like(softmax(np.where(mask, -1e9, raw / root))), (
         "True in the mask is where a query may look. Yours looks everywhere else."
     )
-    assert np.allclose(got, right, atol=1e-6), (
+    right = softmax(masked(raw / root)) @ v
+    assert np.allclose(got[[0, 2]], right[[0, 2]], atol=1e-6), (
         "Not yet: the scores q @ k.T over the root of d; a very low score where the mask is False; a "
         "softmax; the values mixed by these weights."
     )
-    assert np.allclose(scaled_attention(100 * q, k, v, mask)[1:], _hard(100 * q, k, v, mask)[1:]), (
-        "With scores a hundred times as large something masked comes through. Put -1e9 in its place."
+    assert np.allclose(got[1], right[1], atol=1e-6), (
+        "A query of zeros scores 0 with real keys too. Go by the mask, not by the score."
+    )
+    assert np.isfinite(got[3]).all(), (
+        "A query without a single real key finds NaN with you. Put -1e9 in place of minus infinity."
+    )
+    # Other sizes, and real scores far below 0: a fill of -100 would be the highest score of all.
+    q = np.stack([rng.normal(size=5), np.full(5, -1e4)])
+    k, v = rng.uniform(0.5, 1, size=(4, 5)), rng.normal(size=(4, 2))
+    mask = np.array([[1, 1, 0, 0], [0, 1, 0, 1]], bool)
+    right = softmax(np.where(mask, q @ k.T / 5**0.5, -1e9)) @ v
+    assert np.allclose(scaled_attention(q.copy(), k.copy(), v.copy(), mask.copy()), right), (
+        "With other sizes, and real scores of -10,000 and less, something masked comes through. Is "
+        "your low score low enough? Put -1e9. And is every size taken from q, k and v?"
     )
     return "Four lines, and all transformers are made of them."
-
-
-def _hard(q, k, v, mask):
-    return softmax(np.where(mask, q @ k.T / 2, -np.inf)) @ v
 
 
 HINTS_2 = [
@@ -115,47 +127,70 @@ HINTS_2 = [
 
 
 def wrong_2():
+    def divided_by(divisor):
+        return lambda q, k, v, mask: softmax(np.where(mask, q @ k.T / divisor(q, k, v), -1e9)) @ v
+
+    def filled_with(low):
+        return lambda q, k, v, mask: softmax(np.where(mask, scores(q, k), low)) @ v
+
+    def scores(q, k):
+        return q @ k.T / np.sqrt(q.shape[-1])
+
     def after(q, k, v, mask):
-        return (softmax(q @ k.T / np.sqrt(q.shape[-1])) * mask) @ v
+        return (softmax(scores(q, k)) * mask) @ v
 
     def zero(q, k, v, mask):
-        return softmax(q @ k.T / np.sqrt(q.shape[-1]) * mask) @ v
+        return softmax(scores(q, k) * mask) @ v
+
+    def zero_is_masked(q, k, v, mask):
+        product = scores(q, k) * mask
+        return softmax(np.where(product == 0, -1e9, product)) @ v
 
     def no_mask(q, k, v, mask):
-        return softmax(q @ k.T / np.sqrt(q.shape[-1])) @ v
+        return softmax(scores(q, k)) @ v
 
-    def no_root(q, k, v, mask):
-        return softmax(np.where(mask, q @ k.T, -1e9)) @ v
-
-    def root_of_keys(q, k, v, mask):
-        return softmax(np.where(mask, q @ k.T / np.sqrt(len(k)), -1e9)) @ v
-
-    def by_d(q, k, v, mask):
-        return softmax(np.where(mask, q @ k.T / q.shape[-1], -1e9)) @ v
+    def causal(q, k, v, mask):
+        return softmax(np.where(np.tri(*mask.shape) > 0, scores(q, k), -1e9)) @ v
 
     def over_queries(q, k, v, mask):
-        scores = np.where(mask, q @ k.T / np.sqrt(q.shape[-1]), -1e9)
-        return softmax(scores.T).T @ v
+        return softmax(np.where(mask, scores(q, k), -1e9).T).T @ v
+
+    def over_all(q, k, v, mask):
+        powers = np.exp(np.where(mask, scores(q, k), -1e9))
+        return powers / powers.sum() @ v
 
     def other_way(q, k, v, mask):
-        return softmax(np.where(mask, -1e9, q @ k.T / np.sqrt(q.shape[-1]))) @ v
+        return softmax(np.where(mask, -1e9, scores(q, k))) @ v
 
-    def gentle(q, k, v, mask):
-        return softmax(np.where(mask, q @ k.T / np.sqrt(q.shape[-1]), -9)) @ v
+    def root_after(q, k, v, mask):
+        return softmax(np.where(mask, q @ k.T, -1e9)) / np.sqrt(q.shape[-1]) @ v
 
     def weights_only(q, k, v, mask):
-        return softmax(np.where(mask, q @ k.T / np.sqrt(q.shape[-1]), -1e9))
+        return softmax(np.where(mask, scores(q, k), -1e9))
 
+    divisors = [
+        lambda q, k, v: 1,
+        lambda q, k, v: 2,
+        lambda q, k, v: 7**0.5,  # right for one size only
+        lambda q, k, v: q.shape[-1],
+        lambda q, k, v: v.shape[1],
+        lambda q, k, v: np.sqrt(len(k)),
+        lambda q, k, v: np.sqrt(len(k) - 1),
+        lambda q, k, v: np.sqrt(len(q)),
+        lambda q, k, v: np.sqrt(len(q) + 1),
+    ]
     return [
+        *map(divided_by, divisors),
+        *map(filled_with, [-9, -100, -300, -np.inf]),
         after,
         zero,
+        zero_is_masked,
         no_mask,
-        no_root,
-        root_of_keys,
-        by_d,
+        causal,
         over_queries,
+        over_all,
         other_way,
-        gentle,
+        root_after,
         weights_only,
         12.5,
     ]
@@ -202,6 +237,7 @@ def check_4(accuracies):
         "That is the padding alone. It also gets two of the real tokens right."
     )
     assert not np.isclose(with_padding, 17), "A share: 17 of how many?"
+    assert not np.isclose(with_padding, 85), "Give shares between 0 and 1, not percent."
     assert np.isclose(with_padding, 0.85), "How many of all 20 tokens are right?"
     assert not np.isclose(without, 0.1), "2 of how many real tokens?"
     assert not np.isclose(without, 2 / 15), (
@@ -218,7 +254,16 @@ HINTS_4 = [
 
 
 def wrong_4():
-    return [(0.4, 0.85), (0.75, 0.4), (0.85, 0.1), (0.85, 2 / 15), (17, 2), (0.85, 0.85), 0.85]
+    return [
+        (0.4, 0.85),
+        (0.75, 0.4),
+        (0.85, 0.1),
+        (0.85, 2 / 15),
+        (17, 2),
+        (85, 40),
+        (0.85, 0.85),
+        0.85,
+    ]
 
 
 def solution_5():
