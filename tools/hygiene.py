@@ -89,6 +89,8 @@ def problems(notebook, path):
     for n, cell in code:
         found += [f"cell {n}: {what}" for what in _source_problems(cell.source)]
         found += [f"cell {n}: {what}" for what in _output_problems(cell.outputs)]
+        if _ends_in_table(cell.source) and not _shows_table(cell.outputs):
+            found.append(f"cell {n}: its table is not stored: run `tools/notebook.py run`")
     found += _order_problems(code)
     found += _guess_problems(notebook.cells)
     found += [
@@ -175,10 +177,8 @@ def _source_problems(source):
         found.append(f"{lines} lines of code; at most {MAX_CODE_LINES}: one idea a cell")
     if re.match(r"\s*%%time", source):
         found.append("%%time prints what nobody can reproduce: leave it out")
-    # IPython's own commands are no Python: they are left out before parsing.
-    python = re.sub(r"^(\s*)[!%].*$", r"\1pass", source, flags=re.MULTILINE)
     try:
-        nodes = list(ast.walk(ast.parse(python)))
+        nodes = list(ast.walk(_parsed(source)))
     except SyntaxError as error:
         return [*found, f"the code does not parse: {error.msg}"]
     for node in nodes:
@@ -187,6 +187,32 @@ def _source_problems(source):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             found += _call_problems(node)
     return found
+
+
+def _parsed(source):
+    """A cell's code as a tree; IPython's own commands, which are no Python, are left out."""
+    return ast.parse(re.sub(r"^(\s*)[!%].*$", r"\1pass", source, flags=re.MULTILINE))
+
+
+def _ends_in_table(source):
+    """Whether what a cell shows, its last expression, is a call of `table`."""
+    try:
+        last = _parsed(source).body[-1:]
+    except SyntaxError:  # which is listed by itself
+        return False
+    call = last and isinstance(last[0], ast.Expr) and last[0].value
+    return (
+        isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "table"
+    )
+
+
+def _shows_table(outputs):
+    """Whether one of a cell's outputs is a table, in Markdown or, folded away, in HTML."""
+    shown = [output.get("data", {}) for output in outputs]
+    return any(
+        "|:---" in data.get("text/markdown", "") or "<table" in data.get("text/html", "")
+        for data in shown
+    )
 
 
 def _call_problems(call):

@@ -67,6 +67,28 @@ def test_counts_but_no_output(good):
     assert "no cell has an output" in found(good)
 
 
+@pytest.mark.parametrize(
+    ("source", "output", "stored"),
+    [
+        ("table(head, rows)", None, False),
+        ("rows = []\ntable(\n    head, rows\n)  # shown", None, False),
+        ("%matplotlib inline\ntable(head, rows)", None, False),
+        ("table(head, rows)", {"text/plain": "<IPython.core.display.Markdown object>"}, False),
+        ("table(head, rows)", {"text/html": "<details><pre>It is 1.</pre></details>"}, False),
+        ("table(head, rows)", {"text/markdown": "| a | b |\n|:---|---:|\n| 1 | 2 |"}, True),
+        ("table(head, rows)", {"text/html": "<details><table></table></details>"}, True),
+        ("shown = table(head, rows)", None, True),
+        ("table(head, rows)\nx = 1", None, True),
+        ("pages.table(head, rows)", None, True),
+        ("", None, True),
+    ],
+)
+def test_table_that_is_not_stored(good, source, output, stored):
+    outputs = [new_output("display_data", output)] if output else []
+    good.cells[2].update(source=source, outputs=outputs)
+    assert ("cell 3: its table is not stored" in found(good)) == (not stored)
+
+
 @pytest.mark.parametrize("counts", [[1, 3, 2, 4], [2, 3, 4, 5], [1, 2, 4, 5], [1, 2, 2, 3]])
 def test_counts_out_of_order(good, counts):
     for cell, count in zip(good.cells[1:], counts, strict=True):
