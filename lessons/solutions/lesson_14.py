@@ -91,6 +91,16 @@ def check_2(mean_iou):
         "For a table with one class that is missed, and one that is in neither, the mean of two is right: "
         f"0.45, and yours is {found:.4f}."
     )
+    found = float(mean_iou(np.array([[80, 20], [0, 0]])))
+    assert np.isclose(found, 0.4), (
+        "A class that is painted and never there in truth has an IoU, which is 0. Only one that is in neither is "
+        f"left out. For [[80, 20], [0, 0]] it should be 0.4, and yours is {found:.4f}."
+    )
+    counts = np.diag([10, 20, 30, 40, 50]) + 1
+    found, right = float(mean_iou(counts)), np.mean([11 / 19, 21 / 29, 31 / 39, 41 / 49, 51 / 59])
+    assert np.isclose(found, right), (
+        f"For a table of five classes it should be {right:.4f}, and yours is {found:.4f}: how many classes has it?"
+    )
     return "So one table, from all pictures, is enough for accuracy, IoU and Dice."
 
 
@@ -117,7 +127,17 @@ def wrong_2():
         there = np.diag(counts) > 0
         return np.mean(np.diag(counts)[there] / unions(counts)[there])
 
+    def only_true(counts):
+        there = counts.sum(1) > 0
+        return np.mean(np.diag(counts)[there] / unions(counts)[there])
+
+    def first_three(counts):
+        there = unions(counts)[:3] > 0
+        return np.mean(np.diag(counts)[:3][there] / unions(counts)[:3][there])
+
     return [
+        only_true,
+        first_three,
         lambda counts: np.trace(counts) / counts.sum(),
         lambda counts: np.mean(np.diag(counts) / unions(counts)),
         lambda counts: np.nanmean(np.diag(counts) / counts.sum(1)),
