@@ -173,7 +173,7 @@ def _merged(outputs):
 
 def try_out(notebook_path):
     """Run a lesson as the tests do; returns whether all its cells passed."""
-    command = [path if path != "lessons" else str(notebook_path) for path in run_tests.NOTEBOOKS]
+    command = ["pytest", str(notebook_path), *run_tests.NBVAL]
     return subprocess.run([sys.executable, "-m", *command, "-q"], cwd=ROOT).returncode == 0
 
 

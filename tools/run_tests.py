@@ -28,11 +28,13 @@ FORMAT = ["ruff", "format", "--check", "."]
 # A file's tests stay together: they share what is dear to make.
 PARALLEL = ["-n", "logical", "--maxprocesses=4", "--dist=loadfile"]
 UNIT = ["pytest", "tests", "--ignore=tests/browser", *PARALLEL]
-NOTEBOOKS = ["pytest", "lessons", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
+NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
+# A kernel takes up to 2 GB. Alone, a lesson leaves a third of two cores idle.
+NOTEBOOKS = ["pytest", "lessons", *NBVAL, "-n", "2", "--dist=loadfile"]
 BROWSER = ["pytest", "tests/browser"]
 # Runs pytest in processes of its own, and writes one report like pytest's.
 CONFORMANCE = ["tests.conformance", "--subset"]
-LESSON_01 = ["pytest", "lessons/part1/01-recognise-anything.ipynb", *NOTEBOOKS[2:]]
+LESSON_01 = ["pytest", "lessons/part1/01-recognise-anything.ipynb", *NBVAL]
 # A developer's own settings, which the tests have to do without.
 SETTINGS = ("KERAS_THEANO_ENGINE", "THINKING_IN_KERAS_FULL")
 

@@ -1,5 +1,7 @@
 """A pytest plugin beside nbval: each notebook's time, memory, engine and widgets, from the one run it gets.
 
+Notebooks may run side by side (pytest-xdist): each worker judges its own, and sends its rows to the one that prints.
+
 After a notebook's last cell its kernel is asked how much memory it held at most, on which engine
 Keras runs, whether TensorFlow was loaded, and how long its widgets' slowest picture takes. Too slow,
 too large, or TensorFlow under a lesson that runs on Theano: the last cell fails. A table ends the run
@@ -148,6 +150,7 @@ class Watch:
             {
                 "notebook": item.path.name,
                 "seconds": round(seconds, 1),
+                "processor_seconds": round(answers["processor"], 1),
                 "gigabytes": round(gigabytes, 2),
                 "engine": answers["engine"],
                 "picture_seconds": round(answers["picture"][0], 2),
@@ -164,13 +167,22 @@ class Watch:
             answers["picture"],
         )
 
+    def pytest_sessionfinish(self, session):
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["notebooks"] = self.rows
+
+    @pytest.hookimpl(optionalhook=True)  # pytest-xdist's
+    def pytest_testnodedown(self, node, error):
+        self.rows += getattr(node, "workeroutput", {}).get("notebooks", [])
+
     def pytest_terminal_summary(self, terminalreporter):
         if not self.rows:
             return
+        self.rows.sort(key=lambda row: row["notebook"])
         terminalreporter.section("notebooks: seconds and peak memory")
         for row in self.rows:
             terminalreporter.write_line(
-                "{notebook:40} {seconds:6.1f} s of {most_seconds}   "
+                "{notebook:40} {seconds:6.1f} s of {most_seconds} ({processor_seconds:5.1f} of processors)   "
                 "{gigabytes:5.2f} GB of {most_gigabytes}   "
                 "a widget's picture {picture_seconds:4.2f} s   {engine}".format(**row)
             )

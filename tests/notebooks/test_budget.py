@@ -25,14 +25,14 @@ FAKE_ENGINE = (
 def run(tmp_path):
     """Run a notebook of the given cells as CI does; returns pytest's exit status and output."""
 
-    def run(*sources, folder="part2", name="09-small.ipynb", **variables):
+    def run(*sources, folder="part2", name="09-small.ipynb", options=(), **variables):
         path = tmp_path / folder / name
         path.parent.mkdir()
         cells = [new_code_cell(source, execution_count=n) for n, source in enumerate(sources, 1)]
         nbformat.write(new_notebook(cells=cells), path)
         command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env"]
         command += ["-p", "tests.notebooks.budget", "-p", "no:cacheprovider", "-q", str(path)]
-        command += ["--nbval-cell-timeout=10"]  # nbval notices a dead kernel only by this
+        command += [*options, "--nbval-cell-timeout=10"]  # nbval notices a dead kernel only by this
         kept = {n: v for n, v in os.environ.items() if not n.startswith("KERAS_THEANO_")}
         done = subprocess.run(
             command,
@@ -51,6 +51,16 @@ def test_good_notebook_passes_and_is_reported(run):
     status, output = run("from utils import lesson", "lesson.checkpoint('loss', 0.5, 0, 1)")
     assert status == 0, output
     assert "09-small.ipynb" in output and "GB of 2.0" in output
+
+
+def test_notebook_beside_others_is_judged_and_reported(run):
+    status, output = run("import time; time.sleep(0.1)", options=["-n", "1"])
+    assert status == 0 and "09-small.ipynb" in output and "GB of 2.0" in output, output
+    loads = "sys.modules['tensorflow'] = types.ModuleType('tensorflow')"
+    status, output = run(
+        FAKE_ENGINE.format(engine="theano"), loads, folder="part1", options=["-n", "1"]
+    )
+    assert status == 1 and "loaded TensorFlow, although Keras runs on Theano" in output, output
 
 
 @pytest.mark.parametrize("value", ["1.5", "-0.1", "float('nan')"])
