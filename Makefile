@@ -7,7 +7,7 @@ ARGS ?=
 course = @python=$$(sh tools/find-python "$(PYTHON)") && \
 	"$$python" tools/environment.py $(if $(PYTHON),--exact)
 
-.PHONY: help lab update reset handed-in slides check test quick lesson book notebooks conformance fuzz lint format classic matrix bench data address wheel release-check upgrade lock clean
+.PHONY: help lab update reset handed-in slides kernels check test quick lesson book notebooks conformance fuzz lint format classic matrix bench data address wheel release-check upgrade lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -27,6 +27,9 @@ handed-in: ## for teachers: one table of what a class handed in: FOLDER=...; ARG
 
 slides: ## for teachers: a lesson as slides, to show without a network: LESSON=03
 	$(course) run tools/slides.py $(LESSON)
+
+kernels: ## for who sets up a class's machine: a lesson in 1, 2 and 4 kernels at once, seconds and memory: LESSON=03
+	$(course) run tools/kernels.py $(LESSON)
 
 test: ## everything CI runs: style, unit tests, part of Keras's own, all notebooks, a browser
 	$(course) test

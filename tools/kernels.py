@@ -1,0 +1,80 @@
+"""Runs one lesson in several kernels at once, as on a machine that learners share, and prints what that takes.
+
+For who sets up a machine for a class: ``make kernels LESSON=03``. The rows stand in TEACHING.md. Memory is read from the
+system twice in a second, and what kernels share is counted once (Linux only: elsewhere it is counted in each).
+"""
+
+import argparse
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+import psutil
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a file
+
+from tools import hygiene, notebook  # noqa: E402
+
+HEAD = "| lesson | kernels at once | seconds | memory of all |\n|:---|---:|---:|---:|"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a lesson in 1, 2 and 4 kernels, or in so many as are asked for; return 0."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("lesson", help="its number, such as 03")
+    parser.add_argument("--kernels", type=int, nargs="+", default=[1, 2, 4], metavar="N")
+    options = parser.parse_args(arguments)
+    path = notebook.lesson_path(options.lesson)
+    print(f"{os.cpu_count()} processor cores, load {os.getloadavg()[0]:.1f}\n\n{HEAD}", flush=True)
+    for kernels in options.kernels:
+        seconds, gigabytes = at_once(path, kernels)
+        print(f"| {path.stem} | {kernels} | {seconds:.0f} | {gigabytes:.1f} GB |", flush=True)
+    return 0
+
+
+def at_once(path: Path, kernels: int) -> tuple[float, float]:
+    """Run a notebook in so many kernels at once: the slowest one's seconds, and the most gigabytes of all together.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: a cell failed.
+    """
+    started, most = time.monotonic(), 0
+    with ThreadPoolExecutor(kernels) as pool:
+        runs = [pool.submit(execute, path) for _ in range(kernels)]
+        while not all(run.done() for run in runs):
+            most = max(most, held_by_children())
+            time.sleep(0.5)
+    seconds = time.monotonic() - started
+    for run in runs:
+        run.result()
+    return seconds, most / 1e9
+
+
+def execute(path: Path) -> None:
+    """Run a notebook in a kernel of its own; nothing is saved."""
+    made = nbformat.read(path, as_version=4)
+    resources = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(
+        made, timeout=1800, kernel_name=hygiene.kernel(made), resources=resources
+    ).execute()
+
+
+def held_by_children() -> int:
+    """Bytes of memory that this process's kernels, and what they have started, hold at the moment."""
+    total = 0
+    for process in psutil.Process().children(recursive=True):
+        try:
+            memory = process.memory_full_info()
+            total += getattr(memory, "pss", memory.rss)
+        except psutil.Error:  # it has just ended
+            continue
+    return total
+
+
+if __name__ == "__main__":
+    sys.exit(main())
