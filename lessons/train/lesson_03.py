@@ -103,21 +103,11 @@ def large(lesson, path):
     right = lesson["accuracy"](net, *data["val"])
     print(f"large, {len(data['train'][0]):,} pictures: validation {right:.4f}", flush=True)
     nets = [lesson["large_net"](*data["all"], lesson["EPOCHS"], seed) for seed in lesson["SEEDS"]]
-    save(lesson, nets, path)
-    for name, net in {**dict(enumerate(nets)), "together": lesson["together"](nets)}.items():
+    together, new = lesson["together"], lambda: lesson["convnet"](**lesson["LARGE"])
+    common.save_half(together(nets), lambda: together([new() for _ in nets]), path)
+    for name, net in {**dict(enumerate(nets)), "together": together(nets)}.items():
         right = lesson["accuracy"](net, lesson["x_test"], lesson["y_test"])
         print(f"large, all pictures, {name}: test {right:.4f}", flush=True)
-
-
-def save(lesson, nets, path):
-    """Save nets in half precision, which halves the file; loading turns it back."""
-    import keras
-
-    keras.config.set_dtype_policy("float16")
-    half = lesson["together"]([lesson["convnet"](**lesson["LARGE"]) for _ in nets])
-    half.set_weights([weight for net in nets for weight in net.get_weights()])
-    half.save_weights(path)
-    keras.config.set_dtype_policy("float32")
 
 
 if __name__ == "__main__":

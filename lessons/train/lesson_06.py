@@ -33,12 +33,8 @@ def build(folder: Path) -> None:
         print({name: losses[-1] for name, losses in history.items()}, flush=True)
     text = json.dumps(history) + "\n"
     (folder / "lesson_06.json").write_text(text, encoding="utf-8", newline="\n")
-    # Half precision halves the file; loading turns it back.
-    keras.config.set_dtype_policy("float16")
-    half = lesson["network"](keras.layers.GRU, UNITS)
-    half.set_weights(net.get_weights())
-    half.save_weights(folder / "lesson_06.weights.h5")
-    keras.config.set_dtype_policy("float32")
+    path = folder / "lesson_06.weights.h5"
+    common.save_half(net, lambda: lesson["network"](keras.layers.GRU, UNITS), path)
 
 
 if __name__ == "__main__":

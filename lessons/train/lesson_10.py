@@ -32,14 +32,15 @@ def build(folder: Path) -> None:
     notebook = common.ROOT / "lessons" / "part2" / "10-super-resolution.ipynb"
     lesson = run_cells(notebook, "train")
     long = lesson["LONG"]
+    new = lambda: lesson["enlarger"](**long)
     made = {"bicubic": score(lesson, lesson["bicubic"])}
     net = enlarger(lesson, "mixed_bfloat16", **long)
     made["curve"] = run(lesson, "pixels", net, "pixel_loss", 1e-3, FALLING, LEVEL, **long)
-    save(lesson, net, folder / "lesson_10.weights.h5")
+    common.save_half(net, new, folder / "lesson_10.weights.h5")
     seeing = enlarger(lesson, "mixed_bfloat16", **long)
     seeing.set_weights(net.get_weights())
     made["seeing"] = run(lesson, "seeing", seeing, "seeing_loss", 5e-4, SEEING, **long)
-    save(lesson, seeing, folder / "lesson_10_seeing.weights.h5")
+    common.save_half(seeing, new, folder / "lesson_10_seeing.weights.h5")
     small = enlarger(lesson, "float32")
     made["small"] = run(lesson, "small", small, "pixel_loss", 1.5e-3, SMALL)
     size = {"shortcut": False}
@@ -93,13 +94,6 @@ def run(lesson, name, net, loss, rate, falling, level=0, **size):
     saving = {"checkpoint": CHECKPOINTS / name, "state": {"net": net, "optimizer": optimizer}}
     lesson["train"](net, lesson[loss], level + falling, optimizer, on_epoch=look, **saving)
     return curve
-
-
-def save(lesson, net, path):
-    """Save a net in half precision, which halves the file; loading turns it back."""
-    half = enlarger(lesson, "float16", **lesson["LONG"])
-    half.set_weights(net.get_weights())
-    half.save_weights(path)
 
 
 if __name__ == "__main__":

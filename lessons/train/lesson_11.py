@@ -28,12 +28,12 @@ def build(folder: Path) -> None:
     notebook = common.ROOT / "lessons" / "part2" / "11-generative-adversarial-networks.ipynb"
     lesson = run_cells(notebook, "train")
     train_judge(lesson)
-    save(lesson["judge"], lesson["new_judge"], folder / "lesson_11_judge.weights.h5")
+    common.save_half(lesson["judge"], lesson["new_judge"], folder / "lesson_11_judge.weights.h5")
     made = {}
     for name in READINGS:
         average, made[name] = run(lesson, name)
         new = partial(lesson["new_generator"], average.input_shape[1])
-        save(average, new, folder / f"lesson_11_{name}.weights.h5")
+        common.save_half(average, new, folder / f"lesson_11_{name}.weights.h5")
     text = json.dumps(made, separators=(",", ":"))
     (folder / "lesson_11.json").write_text(text + "\n", encoding="utf-8", newline="\n")
     shutil.rmtree(CHECKPOINTS)
@@ -89,17 +89,6 @@ def run(lesson, name):
         save_every=100,
     )
     return duel.average, {what: [round(v, 4) for v in each] for what, each in history.items()}
-
-
-def save(net, make, path):
-    """Save a net in half precision, which halves the file; loading turns it back."""
-    import keras
-
-    keras.config.set_dtype_policy("float16")
-    half = make()
-    half.set_weights(net.get_weights())
-    half.save_weights(path)
-    keras.config.set_dtype_policy("float32")
 
 
 if __name__ == "__main__":

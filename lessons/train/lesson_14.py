@@ -91,18 +91,7 @@ def train_more(lesson, path):
     for seed, painter in enumerate(painters):
         lesson["learn"](painter, both, masks, epochs=6, seed=seed)
         print(f"painter {seed} is trained", flush=True)
-    save(lesson, three, path)
-
-
-def save(lesson, net, path):
-    """Save a net in half precision, which halves the file; loading turns it back."""
-    import keras
-
-    keras.config.set_dtype_policy("float16")
-    half = lesson["committee"]()
-    half.set_weights(net.get_weights())
-    half.save_weights(path)
-    keras.config.set_dtype_policy("float32")
+    common.save_half(three, lesson["committee"], path)
 
 
 if __name__ == "__main__":
