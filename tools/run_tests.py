@@ -31,7 +31,7 @@ UNIT = ["pytest", "tests", "--ignore=tests/browser", *PARALLEL]
 NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
 # A kernel takes up to 2 GB. Alone, a lesson leaves a third of two cores idle.
 NOTEBOOKS = ["pytest", "lessons", *NBVAL, "-n", "2", "--dist=loadfile"]
-BROWSER = ["pytest", "tests/browser"]
+BROWSER = ["pytest", "tests/browser", *PARALLEL]
 # Runs pytest in processes of its own, and writes one report like pytest's.
 CONFORMANCE = ["tests.conformance", "--subset"]
 LESSON_01 = ["pytest", "lessons/part1/01-recognise-anything.ipynb", *NBVAL]
