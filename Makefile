@@ -7,7 +7,7 @@ ARGS ?=
 course = @python=$$(sh tools/find-python "$(PYTHON)") && \
 	"$$python" tools/environment.py $(if $(PYTHON),--exact)
 
-.PHONY: help lab update reset handed-in slides kernels check test quick lesson book notebooks conformance fuzz lint format classic matrix bench data address wheel release-check upgrade lock clean
+.PHONY: help lab update reset handed-in slides kernels check test quick lesson book notebooks conformance conditions fuzz lint format classic matrix bench data address wheel release-check upgrade lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -51,6 +51,9 @@ notebooks: ## run every lesson, as CI does
 
 conformance: ## Keras's own tests on this engine: all, or some folders: ARGS=layers (half an hour)
 	$(course) run -m tests.conformance $(ARGS)
+
+conditions: ## lessons with each cell run twice, and without a network from a read-only folder: LESSON="03 10"
+	$(course) run tools/conditions.py $(LESSON) $(ARGS)
 
 fuzz: ## random models on this engine and on TensorFlow, compared: MINUTES=30; ARGS="--seed 1"
 	$(course) run -m tests.fuzz --minutes $(or $(MINUTES),5) $(ARGS)

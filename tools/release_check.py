@@ -40,6 +40,7 @@ STAGES = [
     Stage("book", ("book", "ARGS=--pdf")),
     Stage("links", ("book", "ARGS=--links")),
     Stage("data", ("data",)),
+    Stage("conditions", ("conditions",)),
     *(Stage(f"notebooks-{n}", ("notebooks",)) for n in range(1, RUNS + 1)),
 ]
 

@@ -23,7 +23,14 @@ def test_every_stage_is_a_command_of_the_makefile():
 
 def test_matrix_wheel_book_links_data_and_ten_runs_are_in_it():
     made = [" ".join(stage.make) for stage in release_check.STAGES]
-    for command in ("test", "conformance", "matrix ARGS=bare", "matrix ARGS=colab newest", "data"):
+    for command in (
+        "test",
+        "conformance",
+        "matrix ARGS=bare",
+        "matrix ARGS=colab newest",
+        "data",
+        "conditions",
+    ):
         assert made.count(command) == 1, command
     assert {"book ARGS=--pdf", "book ARGS=--links"} < set(made)
     assert made.count("notebooks") == 10

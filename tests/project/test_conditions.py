@@ -1,0 +1,74 @@
+"""What the conditions must find, on small notebooks."""
+
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from course_in_small import ROOT
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from tools import conditions
+
+
+def write(path, *sources):
+    cells = [new_markdown_cell("A lesson"), *(new_code_cell(source) for source in sources)]
+    nbformat.write(new_notebook(cells=cells), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("cells", "fault"),
+    [
+        (["x = 1", "x = x + 1"], ""),
+        (["x = 1", "y = x\ndel x"], "cell 2: NameError: name 'x' is not defined"),
+        (["import os", "os._exit(1)"], "the kernel died"),
+    ],
+)
+def test_cells_run_twice(tmp_path, cells, fault):
+    path = write(tmp_path / "09-small.ipynb", *cells)
+    assert conditions.run(path, times=2) == fault
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A repository with what the tool needs, and one lesson; returns the function that writes the lesson."""
+    folder = tmp_path / "course"
+    shutil.copytree(ROOT / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("utils", "keras_theano", "tests"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "lessons").mkdir()
+    monkeypatch.setattr(conditions, "ROOT", folder)
+
+    def lesson(*sources):
+        path = write(folder / "lessons" / "09-small.ipynb", *sources)
+        for words in (
+            ("init", "-q"),
+            ("add", "-A"),
+            ("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "-m", "one"),
+        ):
+            subprocess.run(["git", *words], cwd=folder, check=True)
+        return path
+
+    return lesson
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux"
+    or bool(subprocess.run(["unshare", "-rnm", "true"], capture_output=True).returncode),
+    reason="no namespaces here",
+)
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("import os; assert os.getcwd().endswith('Übende/thinking in keras/lessons')", ""),
+        ("open('note.txt', 'w')", "cell 1: OSError: [Errno 30] Read-only file system: 'note.txt'"),
+        (
+            "import socket; socket.create_connection(('192.0.2.1', 80), timeout=5)",
+            "cell 1: OSError: [Errno 101] Network is unreachable",
+        ),
+    ],
+)
+def test_apart(course, source, fault):
+    assert conditions.apart(course(source)) == fault

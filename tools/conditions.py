@@ -1,0 +1,123 @@
+"""Runs lessons as they are run elsewhere than here, from top to bottom, and prints a table of what failed.
+
+    make conditions                     # every lesson, both ways; an hour
+    make conditions LESSON="03 10"      # some lessons
+    make conditions ARGS="--way twice"  # one way
+
+twice: each cell twice, as by somebody who tries it again; a lesson that goes back breaks on names that a later cell took.
+apart: without a network, and from a folder that cannot be written to, whose name has spaces and an umlaut. Linux only: it
+asks the kernel for a namespace of its own (unshare, ip and mount), and takes what is committed.
+
+Outputs are not saved. A lesson fails by an error in a cell, and so by a checkpoint outside its band.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a file
+
+from tools import hygiene, notebook  # noqa: E402
+
+WAYS = ("twice", "apart")
+#: Of the clone, below a new temporary folder.
+NAME = "Kurs für Übende/thinking in keras"
+#: $1: the folder; the rest: a command. Pages of a read-only folder can still be read; a build folder is not needed.
+APART = """
+set -e
+ip link set lo up
+mount --bind "$1" "$1"
+mount -o remount,bind,ro "$1"
+cd "$1"
+if touch here 2>/dev/null; then echo "the folder can be written to"; exit 1; fi
+shift
+exec "$@"
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what the command line asks for; return 0 only if every lesson ran whole in every way."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("lessons", nargs="*", help="numbers or paths; all, if none is given")
+    parser.add_argument("--way", choices=WAYS, action="append", help="repeatable; both, if none")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    chosen = [notebook.lesson_path(text) for text in options.lessons] or [
+        path for path in notebook.lessons() if _kernel(path) == "python3"
+    ]
+    if options.here:
+        fault = run(chosen[0])
+        print(fault)
+        return bool(fault)
+    ways = options.way or WAYS
+    if "apart" in ways and shutil.which("unshare") is None:
+        parser.error("a folder and a network apart need Linux, and its command unshare")
+    failed = 0
+    print("| lesson | way | seconds | fault |\n|:---|:---|---:|:---|", flush=True)
+    for way in ways:
+        for path in chosen:
+            started = time.monotonic()
+            fault = run(path, times=2) if way == "twice" else apart(path)
+            seconds = time.monotonic() - started
+            print(f"| {path.stem} | {way} | {seconds:.0f} | {fault} |", flush=True)
+            failed += bool(fault)
+    return 1 if failed else 0
+
+
+def run(path: Path, times: int = 1) -> str:
+    """Run a notebook in a fresh kernel, each cell so many times; its first fault in one line, empty if there is none."""
+    lesson = nbformat.read(path, as_version=4)
+    cells = lesson.cells
+    lesson.cells = [cell for cell in cells for _ in range(times if cell.cell_type == "code" else 1)]
+    resources = {"metadata": {"path": str(path.parent)}}
+    client = NotebookClient(
+        lesson, timeout=1800, kernel_name=hygiene.kernel(lesson), resources=resources
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        cell = next(
+            n
+            for n, cell in enumerate(cells)
+            if any(output.output_type == "error" for output in cell.get("outputs", []))
+        )
+        return f"cell {cell}: {error.ename}: {error.evalue}".replace("\n", " ")[:300]
+    except DeadKernelError:
+        return "the kernel died"
+    return ""
+
+
+def apart(path: Path) -> str:
+    """The first fault of a lesson without a network, from a folder that is odd and cannot be written to."""
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / NAME
+        subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+        lesson = str(path.resolve().relative_to(ROOT))
+        command = [sys.executable, "tools/conditions.py", "--here", lesson]
+        done = subprocess.run(
+            ["unshare", "-rnm", "sh", "-c", APART, "sh", str(clone), *command],
+            # Kernels take the course from the clone, although the environment knows this folder.
+            env={**os.environ, "PYTHONPATH": str(clone)},
+            capture_output=True,
+            text=True,
+        )
+    lines = (done.stdout.strip() or done.stderr.strip()).splitlines()
+    return lines[-1] if done.returncode and lines else ""
+
+
+def _kernel(path):
+    return hygiene.kernel(nbformat.read(path, as_version=4))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
