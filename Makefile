@@ -7,7 +7,7 @@ ARGS ?=
 course = @python=$$(sh tools/find-python "$(PYTHON)") && \
 	"$$python" tools/environment.py $(if $(PYTHON),--exact)
 
-.PHONY: help lab update reset handed-in slides kernels check test quick lesson book notebooks conformance conditions fuzz lint format classic matrix bench data address wheel release-check upgrade lock clean
+.PHONY: help lab update reset handed-in slides kernels check test quick lesson book notebooks conformance conditions fuzz lint format classic matrix colab bench data address wheel release-check upgrade lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -69,6 +69,9 @@ classic: ## Keras 2.3.1 on Theano 1.0.5 as a Jupyter kernel, for lesson 02b; nee
 
 matrix: ## for maintainers: the tests with other versions, as Colab's; ARGS=--quick a part of them
 	$(course) run tools/support_matrix.py $(ARGS)
+
+colab: ## for maintainers: lessons as on Google Colab, in a browser, half an hour or more, or one: LESSON=01
+	$(course) run tools/colab.py $(LESSON)
 
 bench: ## time training on this engine and others, and write benchmarks/README.md (half an hour)
 	$(course) run -m benchmarks $(ARGS)

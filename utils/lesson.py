@@ -92,8 +92,8 @@ _checkpoints: list[Checkpoint] = []
 
 
 def start(expected_engine: str | None = None, seed: int = 1) -> None:
-    """Begin a lesson: fix the seeds, set the figure style, say what the lesson runs on and
-    whether there is a newer version of the learner's copy.
+    """Begin a lesson: fix the seeds, set the figure style, say which engine and device the lesson
+    runs on and whether there is a newer version of the learner's copy.
 
     Args:
         expected_engine: `"theano"`, `"tensorflow"` or `"jax"`, checked against what Keras runs on;
@@ -117,7 +117,8 @@ def start(expected_engine: str | None = None, seed: int = 1) -> None:
     exercises.forget()
     _checkpoints.clear()
     _started = time.perf_counter()
-    print(f"{engine()}; Python {platform.python_version()}, {cores()} CPU cores; seed {seed}")
+    on = f"{engine()}, on the {device()}" if "keras" in sys.modules else engine()
+    print(f"{on}; Python {platform.python_version()}, {cores()} CPU cores; seed {seed}")
     if expected_engine == "theano" and (other := _engine_in_theanos_place()):
         print(f"The lesson is written for Theano; KERAS_THEANO_ENGINE={other} chose this engine.")
         _leave_theano_only_cells_out()

@@ -12,9 +12,9 @@ from tools import address, book, hygiene
 from utils.workbook import lessons
 
 OLD = hygiene.COURSE_URL.removeprefix(address.GITHUB)
-NAMED = re.compile(r"github(?:\.com)?/([\w.-]+/[\w-]+)")
-# Other people's repositories, which our pages may name as they like.
-PAGES = ["README.md", "TEACHING.md", "SECURITY.md", "CONTRIBUTING.md", "keras_theano/README.md"]
+# On GitHub, over https or ssh, as raw text, on Colab, nbviewer or Binder.
+NAMED = re.compile(r"(?:github(?:usercontent)?(?:\.com)?[/:]|/gh/)([\w.-]+)/([\w.-]*[\w-])")
+TEXT = (".md", ".py", ".ipynb", ".toml", ".yml", ".html", "Makefile", "postBuild")
 LESSONS = [
     path for path in lessons() if hygiene.kernel(nbformat.read(path, as_version=4)) == "python3"
 ]
@@ -31,11 +31,39 @@ def test_a_lesson_is_fetched_and_opened_from_the_courses_address(path):
     assert text.count("colab.research.google.com/github/") == text.count(badge), "and no other"
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_names_no_other_address_of_the_course(page):
+def others(text):
+    """Repositories of which a text names the owner or the name as ours has it, but not both."""
+    ours = OLD.split("/")
+    named = {(owner, name.removesuffix(".git")) for owner, name in NAMED.findall(text)}
+    return {"/".join(one) for one in named if (one[0] == ours[0]) != (one[1] == ours[1])}
+
+
+def test_no_file_names_another_address_of_the_course():
+    named = {
+        file: others((ROOT / file).read_text("utf-8"))
+        for file in git_files()
+        if file.endswith(TEXT)
+    }
+    assert len(named) > 300
+    assert {file: found for file, found in named.items() if found} == {}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "https://github.com/{}",
+        "git@github.com:{}.git",
+        "https://raw.githubusercontent.com/{}/main/README.md",
+        "https://colab.research.google.com/github/{}/blob/main/a.ipynb",
+        "https://nbviewer.org/github/{}.",
+        "https://mybinder.org/v2/gh/{}/HEAD",
+    ],
+)
+def test_another_address_is_seen_in_any_form(form):
     owner, name = OLD.split("/")
-    named = NAMED.findall((ROOT / page).read_text("utf-8"))
-    assert {one for one in named if owner in one or name in one} <= {OLD}
+    assert others(form.format(OLD)) == set() == others(form.format("some-one/else"))
+    for other in (f"{owner}/course", f"some-one/{name}"):
+        assert others(form.format(other)) == {other}
 
 
 def test_the_readme_leads_to_the_clone_and_to_colab():

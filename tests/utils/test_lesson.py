@@ -97,6 +97,19 @@ def test_start_seeds_everything_and_reports(fake_keras, capsys):
     assert "Keras 3.15.1 on Theano (PyTensor " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("device", ["CPU", "GPU"])
+def test_start_says_which_device_the_lesson_runs_on(fake_keras, monkeypatch, device, capsys):
+    monkeypatch.setattr(lesson, "device", lambda: device)
+    lesson.start("theano")
+    assert f"{lesson.engine()}, on the {device}; Python " in capsys.readouterr().out
+
+
+def test_start_without_keras_names_no_device(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    lesson.start()
+    assert "Keras not loaded; Python " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["tensorflow", "jax"])
 def test_a_theano_lesson_takes_the_engine_that_was_asked_for(fake_keras, monkeypatch, name, capsys):
     chosen = types.SimpleNamespace(engine=lambda: name)
@@ -104,10 +117,11 @@ def test_a_theano_lesson_takes_the_engine_that_was_asked_for(fake_keras, monkeyp
     fake_keras.backend.backend = lambda: name
     kept = []
     monkeypatch.setattr(lesson.jax_states, "keep", lambda: kept.append(name))
+    monkeypatch.setattr(lesson, "device", lambda: "CPU")
     lesson.start("theano")
     assert kept == (["jax"] if name == "jax" else [])
     first, second = capsys.readouterr().out.splitlines()[:2]
-    assert f"on {lesson.engine().split(' on ')[1]};" in first
+    assert f"on {lesson.engine().split(' on ')[1]}, on the CPU;" in first
     assert "written for Theano" in second and f"KERAS_THEANO_ENGINE={name}" in second
     fake_keras.backend.backend = lambda: "torch"  # neither the lesson's nor the one asked for
     with pytest.raises(RuntimeError, match="runs on 'torch' here, and this lesson wants 'theano'"):

@@ -1,0 +1,73 @@
+"""`make colab` has Colab's versions and nothing else, sees what went wrong, and keeps one table."""
+
+import sys
+
+import pytest
+
+from tools import colab, hygiene
+from tools.support_matrix import COLAB
+
+LESSON = colab.lessons()[1]
+ROW = {"runs on": "CPU", "set-up cell": "2 s", "all cells": "40 s", "memory": "1.0 GB"}
+
+
+def cell(*outputs, source="model.fit()\nmore()", ran=True, tags=()):
+    return {"source": source, "ran": ran, "tags": list(tags), "outputs": list(outputs)}
+
+
+ERROR = {"output_type": "error", "ename": "ValueError"}
+COMPLAINT = {"output_type": "stream", "name": "stderr", "text": "a warning\nof two lines"}
+PRINTED = {"output_type": "stream", "name": "stdout", "text": "3"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (cell(PRINTED), []),
+        (cell(ERROR), ["ValueError in: `model.fit()`"]),
+        (cell(ERROR, tags=["raises-exception"]), []),
+        (cell(ran=False), ["not run: `model.fit()`"]),
+        (cell(ran=False, source=" \n"), []),
+        (cell(PRINTED, COMPLAINT), ["on standard error: `a warning`"]),
+    ],
+)
+def test_what_went_wrong_in_a_cell_is_seen(seen, expected):
+    assert colab.faults([seen]) == expected
+
+
+def test_what_is_installed_is_what_colab_has():
+    pins = [line for line in COLAB.read_text("utf-8").splitlines() if "==" in line]
+    asked = colab.colab().install
+    assert set(pins) - set(asked) == {pin for pin in pins if pin.startswith("tensorflow-cpu")}
+    names = {pin.partition("==")[0] for pin in asked}
+    # Colab has neither; the engine and the lessons have to do without them there.
+    assert not names & {"onednn-cpu-gomp", "jupyterlab", "nbval"}
+    assert {"keras", "pytensor", "tensorflow", "jax", "notebook", "ipywidgets"} <= names
+
+
+def test_packages_that_come_go_or_are_replaced_are_noticed(tmp_path):
+    before = colab.installed(sys.executable)
+    assert any(name.startswith("keras==") for name in before)
+    assert before == colab.installed(sys.executable)
+
+
+def test_each_lesson_has_one_row_in_order():
+    other = colab.lessons()[0]
+    page = "# About\n\n" + colab.HEAD
+    for path, row in [(LESSON, ROW), (other, ROW), (LESSON, {**ROW, "all cells": "50 s"})]:
+        page = colab.with_row(page, path, row)
+    first, second = page.removeprefix("# About\n\n" + colab.HEAD).splitlines()
+    assert first.startswith(f"| [{other.stem}](") and first.endswith("| 40 s | 1.0 GB |")
+    assert second.startswith(f"| [{LESSON.stem}](part1/{LESSON.name})") and "50 s" in second
+
+
+def test_the_page_has_a_row_of_every_lesson_and_nothing_amiss():
+    table = colab.PAGE.read_text("utf-8").partition(colab.HEAD)[2]
+    rows = [[word.strip() for word in line.split("|")] for line in table.splitlines()]
+    assert [row[1].partition("]")[0][1:] for row in rows] == [path.stem for path in colab.lessons()]
+    assert [row for row in rows if row[-2]] == []
+
+
+def test_the_notebook_is_that_of_colabs_python():
+    assert hygiene.COURSE_URL in hygiene.setup_source()
+    assert "/content/course" in hygiene.setup_source()

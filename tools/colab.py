@@ -1,0 +1,280 @@
+"""Runs the lessons as on Google Colab: ``python tools/colab.py [lesson ...]``, all of them by default.
+
+Installs what Colab has (constraints-colab.txt, Python 3.13; no JupyterLab and no oneDNN), and opens each lesson in
+Notebook 6 in a browser: the notebook's file alone, and `google.colab` loaded. Its set-up cell is run and timed, then
+all cells are run, and a control of each widget is moved until its picture changes. Amiss is a cell that raised or did not
+run, a picture that did not follow, a package that was added, replaced or removed, and a set-up cell of over 60 s.
+
+The set-up cell fetches the last commit of this checkout in place of the public address, so that its seconds are without
+the network's. The table is in lessons/COLAB.md, where lessons that were not run keep their rows.
+"""
+
+import argparse
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a file
+
+from tools import browser, build_environment, hygiene, installer, notebook  # noqa: E402
+from tools.support_matrix import COLAB, Environment, MissingPython, build  # noqa: E402
+from utils import workbook  # noqa: E402
+
+PAGE = ROOT / "lessons" / "COLAB.md"
+TOKEN = "only-for-this-run"
+SETUP_SECONDS, LESSON_SECONDS, PICTURE_SECONDS = 60, 1800, 20
+HEAD = (
+    "| lesson | runs on | set-up cell | all cells | memory | widgets moved | amiss |\n"
+    "|:---|:---|---:|---:|---:|---:|:---|\n"
+)
+
+# As on Colab, where the notebook is no file that its kernel knows of.
+STARTUP = """
+import os, sys, types
+sys.modules["google.colab"] = types.ModuleType("google.colab")
+os.environ.pop("JPY_SESSION_NAME", None)
+"""
+INSTALLED = """
+from importlib.metadata import distributions
+print(*sorted({f"{one.name}=={one.version}" for one in distributions()}), sep="\\n")
+"""
+READY = "() => window.Jupyter?.notebook?._fully_loaded && Jupyter.notebook.kernel?.is_connected()"
+# Resolves when the kernel has answered for the first code cell, with its seconds.
+RUN_SETUP = """() => new Promise(resolve => {
+    const notebook = Jupyter.notebook;
+    const first = notebook.get_cells().findIndex(cell => cell.cell_type === 'code');
+    const started = performance.now();
+    notebook.events.one('finished_execute.CodeCell',
+        () => resolve((performance.now() - started) / 1000));
+    notebook.execute_cells([first]);
+})"""
+RUN_ALL = "() => Jupyter.notebook.execute_all_cells()"
+ENDED = "() => !Jupyter.notebook.get_cells().some(cell => cell.element.hasClass('running'))"
+CELLS = """() => Jupyter.notebook.get_cells().filter(cell => cell.cell_type === 'code').map(
+    cell => ({source: cell.get_text(), tags: cell.metadata.tags || [],
+              ran: Number.isInteger(cell.input_prompt_number), outputs: cell.output_area.toJSON()}))"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the lessons named, write the table, and return 0 only if nothing was amiss."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("lesson", nargs="*", help="a number, or a path; default all")
+    named = parser.parse_args(arguments).lesson
+    try:
+        paths = [notebook.lesson_path(text) for text in named] or lessons()
+        sync_playwright = playwright()
+        python = build(colab())
+    except (ValueError, RuntimeError, MissingPython, installer.Refusal) as error:
+        print(error)
+        return 1
+    well = True
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(
+            executable_path=browser.program(),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        for path in paths:
+            print(path.stem, "...", flush=True)
+            row = try_out(path, python, chromium)
+            print(*(f"    {name}: {value}" for name, value in row.items()), sep="\n", flush=True)
+            PAGE.write_text(with_row(PAGE.read_text("utf-8"), path, row), "utf-8")
+            well = well and not row["amiss"]
+        chromium.close()
+    return 0 if well else 1
+
+
+def lessons() -> list[Path]:
+    """The lessons that Colab's Python runs."""
+    read = nbformat.read
+    return [
+        path for path in workbook.lessons() if hygiene.kernel(read(path, as_version=4)) == "python3"
+    ]
+
+
+def playwright():
+    """Playwright's way to start a browser.
+
+    Raises:
+        installer.Refusal: Playwright is not there.
+    """
+    sys.path.append(str(build_environment.TEST_PACKAGES))
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        words = "Playwright is not in .testdeps; `make quick` puts it there."
+        raise installer.Refusal(words) from None
+    return sync_playwright
+
+
+def colab() -> Environment:
+    """What Colab has preinstalled of what lessons need, as an environment of the support matrix."""
+    lines = COLAB.read_text("utf-8").splitlines()
+    # The smaller build is the one that other columns of the matrix have in place of Colab's.
+    pins = [line for line in lines if "==" in line and not line.startswith("tensorflow-cpu")]
+    return Environment("google-colab", "3.13", tuple(pins), (COLAB,), ())
+
+
+def try_out(path: Path, python: str | Path, chromium) -> dict:
+    """Run one lesson in a new machine, as Colab would give it; return its row of the table by heading."""
+    with tempfile.TemporaryDirectory() as folder:
+        content = Path(folder) / "content"
+        content.mkdir()
+        lesson = nbformat.read(path, as_version=4)
+        setup = next(cell for cell in lesson.cells if cell.cell_type == "code")
+        setup.source = setup.source.replace("/content/course", str(content / "course"))
+        nbformat.write(lesson, content / path.name)
+        before = installed(python)
+        with server(python, Path(folder)) as address:
+            page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+            page.goto(f"{address}/notebooks/{path.name}?token={TOKEN}")
+            page.wait_for_function(READY, timeout=60_000)
+            page.evaluate("() => Jupyter.notebook.clear_all_output()")
+            setup_seconds = page.evaluate(RUN_SETUP)
+            started = time.monotonic()
+            page.evaluate(RUN_ALL)
+            page.wait_for_function(ENDED, timeout=1000 * LESSON_SECONDS, polling=500)
+            seconds = time.monotonic() - started
+            cells = page.evaluate(CELLS)
+            widgets = [moves(page, cell) for cell in page.locator(".code_cell:has(.explore)").all()]
+            page.close()
+        changed = sorted(before ^ installed(python))
+    amiss = faults(cells)
+    amiss += [f"widget {n} does not move" for n, moved in enumerate(widgets, 1) if not moved]
+    amiss += [f"changed {name}" for name in changed]
+    if setup_seconds > SETUP_SECONDS:
+        amiss.append(f"more than {SETUP_SECONDS} s for the set-up cell")
+    text = "".join(said(output) for cell in cells for output in cell["outputs"])
+    device = re.search(r"^Keras .*, on the (\w+); Python", text, re.M)
+    memory = re.findall(r"^\d+ s, at most (.*) of memory\.$", text, re.M)
+    return {
+        "runs on": device[1] if device else "CPU",  # lesson 00 uses no Keras in its own process
+        "set-up cell": f"{setup_seconds:.0f} s",
+        "all cells": f"{seconds:.0f} s",
+        "memory": memory[-1] if memory else "",
+        "widgets moved": f"{sum(widgets)} of {len(widgets)}",
+        "amiss": "; ".join(amiss),
+    }
+
+
+def moves(page, cell) -> bool:
+    """Move the controls of a cell by the keyboard, one after another, until its picture changes."""
+    picture = cell.locator(".output img").first
+    before = picture.get_attribute("src")
+    for control in cell.locator(".explore .ui-slider-handle, .explore select").all():
+        control.scroll_into_view_if_needed()
+        for key in ("ArrowRight", "End", "ArrowDown", "Home"):
+            control.focus()
+            page.keyboard.press(key)
+            deadline = time.monotonic() + PICTURE_SECONDS / 4
+            while time.monotonic() < deadline:
+                if picture.get_attribute("src") != before:
+                    return True
+                page.wait_for_timeout(100)
+    return False
+
+
+def faults(cells: list[dict]) -> list[str]:
+    """What a person would see went wrong: cells that raised, did not run, or complained."""
+    found = []
+    for cell in cells:
+        first = cell["source"].strip().partition("\n")[0]
+        if first and not cell["ran"]:
+            found.append(f"not run: `{first}`")
+        for output in cell["outputs"]:
+            if output["output_type"] == "error" and "raises-exception" not in cell["tags"]:
+                found.append(f"{output['ename']} in: `{first}`")
+            if output.get("name") == "stderr":
+                found.append(f"on standard error: `{said(output).strip().partition(chr(10))[0]}`")
+    return found
+
+
+def said(output: dict) -> str:
+    """What an output printed."""
+    return "".join(output.get("text", ""))
+
+
+def installed(python: str | Path) -> set[str]:
+    """What is installed, as ``pip freeze`` has it."""
+    done = subprocess.run([python, "-c", INSTALLED], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+@contextlib.contextmanager
+def server(python: str | Path, folder: Path):
+    """Run Notebook 6 on a folder's `content`, as a new machine; yield its address.
+
+    Raises:
+        RuntimeError: it did not start; the message has its log.
+    """
+    startup = folder / ".ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "colab.py").write_text(STARTUP, encoding="utf-8")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "LANG": "C.UTF-8",
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": f"url.{ROOT.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": hygiene.COURSE_URL,
+        "GIT_CONFIG_KEY_1": "safe.directory",
+        "GIT_CONFIG_VALUE_1": "*",
+    }
+    options = ["--no-browser", "--allow-root", f"--port={port}", "--port-retries=0"]
+    options += [f"--NotebookApp.token={TOKEN}", "--NotebookApp.iopub_data_rate_limit=1e10"]
+    log = folder / "server.log"
+    with open(log, "w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            [python, "-m", "notebook", *options],
+            cwd=folder / "content",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        wait_for(process, f"{address}/api?token={TOKEN}", log)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def wait_for(process: subprocess.Popen, address: str, log: Path, seconds: float = 120) -> None:
+    """Return when the server answers; raise RuntimeError with its log when it does not."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise RuntimeError("Notebook 6 did not start:\n" + log.read_text("utf-8"))
+
+
+def with_row(text: str, path: Path, row: dict) -> str:
+    """The page with the row of one lesson in its table, in the order of the lessons."""
+    intro, _, table = text.partition(HEAD)
+    rows = {line.partition("](")[0]: line for line in table.splitlines() if line}
+    link = path.relative_to(PAGE.parent).as_posix()
+    cells = [f"[{path.stem}]({link})", *(value.replace("|", "\\|") for value in row.values())]
+    rows[f"| [{path.stem}"] = f"| {' | '.join(cells)} |"
+    return intro + HEAD + "\n".join(sorted(rows.values())) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
