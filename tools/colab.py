@@ -6,11 +6,13 @@ all cells are run, and a control of each widget is moved until its picture chang
 run, a picture that did not follow, a package that was added, replaced or removed, and a set-up cell of over 60 s.
 
 The set-up cell fetches the last commit of this checkout in place of the public address, so that its seconds are without
-the network's. The table is in lessons/COLAB.md, where lessons that were not run keep their rows.
+the network's. The table is in lessons/COLAB.md, where lessons that were not run keep their rows; build/colab/ has
+what the cells showed, and pictures of the widgets after they were moved.
 """
 
 import argparse
 import contextlib
+import json
 import os
 import re
 import socket
@@ -32,6 +34,7 @@ from tools.support_matrix import COLAB, Environment, MissingPython, build  # noq
 from utils import workbook  # noqa: E402
 
 PAGE = ROOT / "lessons" / "COLAB.md"
+KEPT = ROOT / "build" / "colab"
 TOKEN = "only-for-this-run"
 SETUP_SECONDS, LESSON_SECONDS, PICTURE_SECONDS = 60, 1800, 20
 HEAD = (
@@ -147,6 +150,7 @@ def try_out(path: Path, python: str | Path, chromium) -> dict:
             seconds = time.monotonic() - started
             cells = page.evaluate(CELLS)
             widgets = [moves(page, cell) for cell in page.locator(".code_cell:has(.explore)").all()]
+            keep(page, path.stem, cells)
             page.close()
         changed = sorted(before ^ installed(python))
     amiss = faults(cells)
@@ -182,6 +186,14 @@ def moves(page, cell) -> bool:
                     return True
                 page.wait_for_timeout(100)
     return False
+
+
+def keep(page, name: str, cells: list[dict]) -> None:
+    """Save what the cells showed, and the widgets as they look now."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    (KEPT / f"{name}.json").write_text(json.dumps(cells, indent=1), encoding="utf-8")
+    for number, cell in enumerate(page.locator(".code_cell:has(.explore) .output").all(), 1):
+        cell.screenshot(path=str(KEPT / f"{name}-widget-{number}.png"))
 
 
 def faults(cells: list[dict]) -> list[str]:
