@@ -192,7 +192,7 @@ def keep(page, name: str, cells: list[dict]) -> None:
     """Save what the cells showed, and the widgets as they look now."""
     KEPT.mkdir(parents=True, exist_ok=True)
     (KEPT / f"{name}.json").write_text(json.dumps(cells, indent=1), encoding="utf-8")
-    for number, cell in enumerate(page.locator(".code_cell:has(.explore) .output").all(), 1):
+    for number, cell in enumerate(page.locator(".code_cell:has(.explore) .output_wrapper").all(), 1):
         cell.screenshot(path=str(KEPT / f"{name}-widget-{number}.png"))
 
 
