@@ -159,10 +159,10 @@ def try_out(path: Path, python: str | Path, chromium) -> dict:
     if setup_seconds > SETUP_SECONDS:
         amiss.append(f"more than {SETUP_SECONDS} s for the set-up cell")
     text = "".join(said(output) for cell in cells for output in cell["outputs"])
-    device = re.search(r"^Keras .*, on the (\w+); Python", text, re.M)
+    device = re.search(r"Keras \S+ on .*, (?:on the )?([A-Z]{3})\b", text)
     memory = re.findall(r"^\d+ s, at most (.*) of memory\.$", text, re.M)
     return {
-        "runs on": device[1] if device else "CPU",  # lesson 00 uses no Keras in its own process
+        "runs on": device[1] if device else "",
         "set-up cell": f"{setup_seconds:.0f} s",
         "all cells": f"{seconds:.0f} s",
         "memory": memory[-1] if memory else "",
@@ -192,7 +192,9 @@ def keep(page, name: str, cells: list[dict]) -> None:
     """Save what the cells showed, and the widgets as they look now."""
     KEPT.mkdir(parents=True, exist_ok=True)
     (KEPT / f"{name}.json").write_text(json.dumps(cells, indent=1), encoding="utf-8")
-    for number, cell in enumerate(page.locator(".code_cell:has(.explore) .output_wrapper").all(), 1):
+    for number, cell in enumerate(
+        page.locator(".code_cell:has(.explore) .output_wrapper").all(), 1
+    ):
         cell.screenshot(path=str(KEPT / f"{name}-widget-{number}.png"))
 
 
