@@ -25,6 +25,7 @@ import urllib.request
 from pathlib import Path
 
 import nbformat
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file
@@ -42,6 +43,8 @@ HEAD = (
     "|:---|:---|---:|---:|---:|---:|:---|\n"
 )
 
+# What TensorFlow 2.20 writes on standard error whatever it is asked; errors begin with an E.
+CHATTER = re.compile(r"[IW]\d{4} |WARNING: All log messages before absl::InitializeLog|\s*$")
 # As on Colab, where the notebook is no file that its kernel knows of.
 STARTUP = """
 import os, sys, types
@@ -138,16 +141,17 @@ def try_out(path: Path, python: str | Path, chromium) -> dict:
         setup.source = setup.source.replace("/content/course", str(content / "course"))
         nbformat.write(lesson, content / path.name)
         before = installed(python)
-        with server(python, Path(folder)) as address:
+        with server(python, Path(folder)) as (process, address):
             page = chromium.new_page(viewport={"width": 1400, "height": 1000})
             page.goto(f"{address}/notebooks/{path.name}?token={TOKEN}")
             page.wait_for_function(READY, timeout=60_000)
             page.evaluate("() => Jupyter.notebook.clear_all_output()")
             setup_seconds = page.evaluate(RUN_SETUP)
-            started = time.monotonic()
+            clock, processor = time.monotonic(), processor_seconds(process)
             page.evaluate(RUN_ALL)
             page.wait_for_function(ENDED, timeout=1000 * LESSON_SECONDS, polling=500)
-            seconds = time.monotonic() - started
+            clock = time.monotonic() - clock
+            processor = processor_seconds(process) - processor
             cells = page.evaluate(CELLS)
             widgets = [moves(page, cell) for cell in page.locator(".code_cell:has(.explore)").all()]
             keep(page, path.stem, cells)
@@ -164,11 +168,17 @@ def try_out(path: Path, python: str | Path, chromium) -> dict:
     return {
         "runs on": device[1] if device else "",
         "set-up cell": f"{setup_seconds:.0f} s",
-        "all cells": f"{seconds:.0f} s",
+        "all cells": f"{min(clock, processor):.0f} s",  # other programs lengthen the first
         "memory": memory[-1] if memory else "",
         "widgets moved": f"{sum(widgets)} of {len(widgets)}",
         "amiss": "; ".join(amiss),
     }
+
+
+def processor_seconds(server: subprocess.Popen) -> float:
+    """What the kernel of a server, and what it ran, have had of the processors."""
+    (kernel,) = psutil.Process(server.pid).children()
+    return sum(kernel.cpu_times()[:4])
 
 
 def moves(page, cell) -> bool:
@@ -209,7 +219,8 @@ def faults(cells: list[dict]) -> list[str]:
             if output["output_type"] == "error" and "raises-exception" not in cell["tags"]:
                 found.append(f"{output['ename']} in: `{first}`")
             if output.get("name") == "stderr":
-                found.append(f"on standard error: `{said(output).strip().partition(chr(10))[0]}`")
+                lines = [line for line in said(output).splitlines() if not CHATTER.match(line)]
+                found += [f"on standard error: `{line}`" for line in lines[:1]]
     return found
 
 
@@ -226,7 +237,7 @@ def installed(python: str | Path) -> set[str]:
 
 @contextlib.contextmanager
 def server(python: str | Path, folder: Path):
-    """Run Notebook 6 on a folder's `content`, as a new machine; yield its address.
+    """Run Notebook 6 on a folder's `content`, as a new machine; yield its process and its address.
 
     Raises:
         RuntimeError: it did not start; the message has its log.
@@ -262,7 +273,7 @@ def server(python: str | Path, folder: Path):
     try:
         address = f"http://127.0.0.1:{port}"
         wait_for(process, f"{address}/api?token={TOKEN}", log)
-        yield address
+        yield process, address
     finally:
         process.terminate()
         process.wait(timeout=30)

@@ -1,15 +1,17 @@
-"""The setup cell: on Colab it fetches the course, run twice too; elsewhere it changes nothing."""
+"""The setup cell: on Colab it fetches the course, run twice too; elsewhere it changes nothing. And what follows it."""
 
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from tools.hygiene import COURSE_URL, setup_source
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+PART_2 = sorted((ROOT / "lessons" / "part2").glob("[0-9]*.ipynb"))
 
 # As a notebook does: IPython turns the line with `!` into Python. The folder is the test's own.
 RUN = """
@@ -75,3 +77,11 @@ def test_elsewhere_nothing_happens(tmp_path):
 
 def test_it_installs_nothing():
     assert "pip" not in setup_source() and "install" not in setup_source()
+
+
+@pytest.mark.parametrize("path", PART_2, ids=lambda path: path.name)
+def test_tensorflow_does_not_call_it_an_error_that_there_is_no_gpu(path):
+    # Its build for GPUs, which Colab has, does so at level 2.
+    code = [cell.source for cell in nbformat.read(path, as_version=4).cells]
+    (line,) = (line for line in "\n".join(code).splitlines() if "TF_CPP_MIN_LOG_LEVEL=" in line)
+    assert 'TF_CPP_MIN_LOG_LEVEL="3"' in line

@@ -17,6 +17,13 @@ def cell(*outputs, source="model.fit()\nmore()", ran=True, tags=()):
 
 ERROR = {"output_type": "error", "ename": "ValueError"}
 COMPLAINT = {"output_type": "stream", "name": "stderr", "text": "a warning\nof two lines"}
+CHATTER = {
+    "output_type": "stream",
+    "name": "stderr",
+    "text": "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+    "I0000 00:00:1795745412.4 7168 device_compiler.h:196] Compiled cluster using XLA!\n",
+}
+LOGGED = {**CHATTER, "text": CHATTER["text"] + "E0000 00:00:1795745412.4 7168 a.cc:1] failed\n"}
 PRINTED = {"output_type": "stream", "name": "stdout", "text": "3"}
 
 
@@ -29,6 +36,8 @@ PRINTED = {"output_type": "stream", "name": "stdout", "text": "3"}
         (cell(ran=False), ["not run: `model.fit()`"]),
         (cell(ran=False, source=" \n"), []),
         (cell(PRINTED, COMPLAINT), ["on standard error: `a warning`"]),
+        (cell(CHATTER), []),
+        (cell(LOGGED), ["on standard error: `E0000 00:00:1795745412.4 7168 a.cc:1] failed`"]),
     ],
 )
 def test_what_went_wrong_in_a_cell_is_seen(seen, expected):
