@@ -136,6 +136,10 @@ def check_2(my_frechet):
         "np.sqrt takes the root of each number. The root of a matrix, multiplied by itself, gives the "
         "matrix: sqrtm."
     )
+    numbers = np.trace(cov + cov - 2 * sqrtm(cov * cov).real)
+    assert not np.isclose(same, numbers), (
+        "A * B multiplies number by number. AB is the product of two matrices: A @ B."
+    )
     assert np.isclose(same, 0, atol=1e-6), (
         f"What must the distance of a thing to itself be? Yours is {same:.3f}."
     )
@@ -213,12 +217,17 @@ def wrong_2():
         means, first, second = parts(a, b)
         return means + np.trace(first + second - 2 * (sqrtm(first) @ sqrtm(second)).real)
 
+    def product_by_number(a, b):
+        means, first, second = parts(a, b)
+        return means + np.trace(first + second - 2 * sqrtm(first * second).real)
+
     def root_of_all(a, b):
         means, first, second = parts(a, b)
         return np.sqrt(means + np.trace(first + second - 2 * sqrtm(first @ second).real))
 
     return [
         roots_apart,
+        product_by_number,
         root_of_all,
         adds_variances,
         one_root,
