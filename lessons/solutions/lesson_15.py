@@ -29,7 +29,8 @@ def check_1(when):
 
 HINTS_1 = [
     "For each column imagine the day on which somebody writes the number down.",
-    "Two are known weeks before, two at departure. The fifth counts flights that have not flown yet.",
+    "A share is known when the last of its flights has landed. When is that, for all of 2013? And for "
+    "May?",
 ]
 
 
@@ -60,17 +61,17 @@ def check_2(weights_and_changed):
         "A row too many, or a bias? Row 0, for names never seen, is one of the 104, and a row that is "
         "picked has no bias."
     )
-    assert weights == 104 * 8, "104 rows, of 8 numbers each."
+    assert weights == 104 * 8, "How many rows has the table, and how many numbers has each?"
     assert changed != 104 * 8, "Which rows did the batch read? What is the slope of the others?"
     assert changed != 5 * 8, "Destination 3 comes three times. How many *different* rows are read?"
     assert changed not in (3, 5), "That is a number of rows. How many numbers has a row?"
-    assert changed == 3 * 8, "The rows 3, 17 and 50 are read, with 8 numbers each."
+    assert changed == 3 * 8, "Which rows are read? Each has as many numbers as the table is wide."
     return "A row whose name is not in the batch stays as it is: rare names learn slowly."
 
 
 HINTS_2 = [
     "A number that the batch did not use cannot have made the loss larger or smaller.",
-    "104 rows of 8. And the batch reads the rows 3, 17 and 50.",
+    "Write down the rows that the batch reads, each of them once. How long is a row?",
 ]
 
 
@@ -101,7 +102,13 @@ def solution_3():
 
 def check_3(lag):
     y = np.arange(10, 20, dtype="float64")
-    given = lag(y.copy(), 3)
+    try:
+        given = lag(y.copy(), 3)
+    except ValueError as error:  # NumPy's words for two lengths that differ
+        raise AssertionError(
+            f"lag(y, 3) on ten days stops: {error}. Are as many numbers put in as there is room for? (+ "
+            "adds arrays, and np.concatenate joins them.)"
+        ) from None
     assert given.shape == y.shape, (
         f"One number a day goes in, {len(y)} in all; {given.size} come out."
     )
@@ -121,21 +128,28 @@ def check_3(lag):
     assert np.array_equal(given[3:], y[:-3]), (
         f"Day 3 gets the number of day 0, which is {y[0]:g}; yours is {given[3]:g}."
     )
-    for length, days in ((10, 0), (10, 1), (5, 7), (5, 5)):
+    corners = (
+        (10, 1, "One day before, all but the first day have a number."),
+        (10, 0, "No days before a day is that day itself. (y[:-0] is y[:0], which is empty.)"),
+        (5, 5, "Five days before any of five days nothing is known: five times np.nan."),
+        (5, 7, "Seven days before any of five days nothing is known: five times np.nan."),
+    )
+    for length, days, meant in corners:
         y = np.arange(1, length + 1, dtype="float64")
-        right = np.concatenate([np.full(min(days, length), np.nan), y[: max(length - days, 0)]])
-        yours = lag(y.copy(), days)
-        assert yours.shape == y.shape, f"{length} days, {days} back: {yours.size} numbers come out."
-        assert np.array_equal(yours, right, equal_nan=True), (
-            f"{length} days, {days} back: it should be {right}, and is {yours}."
-        )
+        right = [y[i - days] if i >= days else np.nan for i in range(length)]
+        asked = f"Three days back are right, but lag({y}, {days}) "
+        try:
+            yours = lag(y.copy(), days)
+        except (IndexError, ValueError) as error:
+            raise AssertionError(f"{asked}stops: {error}. {meant}") from None
+        assert np.array_equal(yours, right, equal_nan=True), f"{asked}gives {yours}. {meant}"
     return "Write this test for every column that you make: change the future, and look what moves."
 
 
 HINTS_3 = [
     "Begin with np.full(len(y), np.nan), and fill in what is known.",
-    "From place `days` on stand the numbers of y from the beginning, as many as there is room for: "
-    "none, if `days` is more than there are days.",
+    "Write y and the answer one below the other, for five days and 2 back. How many numbers of y find a "
+    "place, and where does the first of them stand? And for 0 back, 5 back, 7 back?",
 ]
 
 
@@ -164,8 +178,18 @@ def wrong_3():
     def too_short(y, days):
         return np.concatenate([np.full(days, np.nan), y[:-days]])
 
+    def stops(y, days):
+        earlier = np.full(len(y), np.nan)
+        earlier[days:] = y[:-days]
+        return earlier
+
+    def of_lists(y, days):
+        return [np.nan] * days + y[:-days]
+
     return [
         too_short,
+        stops,
+        of_lists,
         lambda y, days: np.roll(y, days),
         lambda y, days: y,
         shortened,
