@@ -37,7 +37,7 @@ from utils import workbook  # noqa: E402
 PAGE = ROOT / "lessons" / "COLAB.md"
 KEPT = ROOT / "build" / "colab"
 TOKEN = "only-for-this-run"
-SETUP_SECONDS, LESSON_SECONDS, PICTURE_SECONDS = 60, 1800, 20
+SETUP_SECONDS, LESSON_SECONDS, PICTURE_SECONDS = 60, 1800, 5
 HEAD = (
     "| lesson | runs on | set-up cell | all cells | memory | widgets moved | amiss |\n"
     "|:---|:---|---:|---:|---:|---:|:---|\n"
@@ -56,6 +56,7 @@ from importlib.metadata import distributions
 print(*sorted({f"{one.name}=={one.version}" for one in distributions()}), sep="\\n")
 """
 READY = "() => window.Jupyter?.notebook?._fully_loaded && Jupyter.notebook.kernel?.is_connected()"
+CONTROLS = ".explore .ui-slider-handle, .explore select, .explore input[type=text]"
 # Resolves when the kernel has answered for the first code cell, with its seconds.
 RUN_SETUP = """() => new Promise(resolve => {
     const notebook = Jupyter.notebook;
@@ -185,16 +186,19 @@ def moves(page, cell) -> bool:
     """Move the controls of a cell by the keyboard, one after another, until its picture changes."""
     picture = cell.locator(".output img").first
     before = picture.get_attribute("src")
-    for control in cell.locator(".explore .ui-slider-handle, .explore select").all():
+    changed = lambda: picture.get_attribute("src") != before
+    for control in cell.locator(CONTROLS).all():
         control.scroll_into_view_if_needed()
-        for key in ("ArrowRight", "End", "ArrowDown", "Home"):
+        if control.get_attribute("type") == "text":
+            control.fill("good")
+        for key in ("ArrowRight", "End", "ArrowDown", "Home", "Enter"):
             control.focus()
             page.keyboard.press(key)
-            deadline = time.monotonic() + PICTURE_SECONDS / 4
-            while time.monotonic() < deadline:
-                if picture.get_attribute("src") != before:
-                    return True
+            deadline = time.monotonic() + PICTURE_SECONDS
+            while time.monotonic() < deadline and not changed():
                 page.wait_for_timeout(100)
+            if changed():
+                return True
     return False
 
 
