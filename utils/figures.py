@@ -165,6 +165,7 @@ def pipeline(
     new: Sequence[str] = (),
     inches: float = 1.6,
     roads: Iterable[tuple[str, str]] = (),
+    deep: bool = False,
 ) -> Figure:
     """A drawing of a network as a row of boxes; with `cut`, what is cut off and what comes instead.
 
@@ -176,10 +177,12 @@ def pipeline(
         inches: from one box to the next; one inch is 80 pixels on the page.
         roads: pairs of first lines of stages: an arrow leads from the one to the other, above those
             that it passes by.
+        deep: a stage stands a row lower for each road that passes it by, so that roads within roads
+            make a U and each leads straight to its end.
 
     Raises:
-        ValueError: no stages, no stage is called `cut`, a new head without a cut, or a road from or to
-            no stage.
+        ValueError: no stages, no stage is called `cut`, a new head without a cut, a road from or to
+            no stage, or `deep` with a cut.
     """
     import matplotlib.pyplot as plt
 
@@ -191,14 +194,27 @@ def pipeline(
     roads = list(roads)
     if lost := {name for road in roads for name in road} - set(names):
         raise ValueError(f"There is no stage {lost.pop()!r} for a road, but {names}.")
+    if deep and cut is not None:
+        raise ValueError("A network is drawn as a U or with a `cut`, not both.")
     kept = len(stages) if cut is None else names.index(cut) + 1
-    columns, rows = max(len(stages), kept + len(new)), 2 if new else 1
-    top = 0.95 if roads else 0.55
+    ends = [(names.index(start), names.index(end)) for start, end in roads]
+    height = [-sum(deep and start < n < end for start, end in ends) for n in range(len(stages))]
+    columns, rows = max(len(stages), kept + len(new)), 2 if new else 1 - min(height)
+    top = 0.95 if roads and not deep else 0.55
     figure, ax = plt.subplots(figsize=(inches * columns, 0.95 * (rows - 0.55 + top)))
     for n, stage in enumerate(stages):
-        _box(ax, n, 0, stage, arrow=n > 0, colour="C0" if n < kept else None)
-    for start, end in roads:
-        _road(ax, names.index(start), names.index(end))
+        level = n > 0 and height[n] == height[n - 1]
+        _box(ax, n, height[n], stage, arrow=level, colour="C0" if n < kept else None)
+        if n > 0 and not level:
+            _step(ax, n, height[n - 1], height[n])
+    for start, end in ends:
+        if deep:
+            tip = {"arrowstyle": "->", "color": "C1", "linewidth": 2}
+            ax.annotate(
+                "", (end - 0.39, height[end]), (start + 0.39, height[start]), arrowprops=tip
+            )
+        else:
+            _road(ax, start, end)
     for n, stage in enumerate(new, kept):
         _box(ax, n, -1, stage, arrow=n > kept, colour="C1")
     if new:
@@ -209,7 +225,7 @@ def pipeline(
         ax.text(kept - 0.5, 0.42, "✂", rotation=-90, ha="center", va="center", fontsize=17)
     ax.set(xlim=(-0.5, columns - 0.5), ylim=(0.5 - rows, top))
     ax.axis("off")
-    figure.alt = f"Boxes in a row: {', '.join(names)}."
+    figure.alt = f"Boxes in a {'U' if deep else 'row'}: {', '.join(names)}."
     if cut is not None:
         figure.alt += f" Scissors cut behind {cut}; what follows is pale."
     if new:
@@ -226,6 +242,20 @@ def _road(ax, start, end):
     ax.plot([start, start, end], [0.31, 0.7, 0.7], color="C1", linewidth=2)
     tip = {"arrowstyle": "->", "color": "C1", "linewidth": 2}
     ax.annotate("", (end, 0.3), (end, 0.72), arrowprops=tip)
+
+
+def _step(ax, column, before, row):
+    """An arrow of `pipeline` from the stage before, which stands in another row: round one corner."""
+    if row < before:  # down, and then to the right
+        start, end, angles = (
+            (column - 1, before - 0.31),
+            (column - 0.4, row),
+            "angleA=-90,angleB=180",
+        )
+    else:
+        start, end, angles = (column - 0.6, before), (column, row - 0.32), "angleA=0,angleB=90"
+    bend = {"arrowstyle": "->", "connectionstyle": f"angle,{angles},rad=4"}
+    ax.annotate("", end, start, arrowprops=bend)
 
 
 def _box(ax, column, row, text, arrow, colour):

@@ -456,6 +456,17 @@ def test_pipeline_with_a_road_past_a_stage():
     assert all(low < height < high for height in road.get_ydata())
 
 
+def test_pipeline_with_roads_within_roads_is_a_u():
+    stages, roads = ["in", "a", "b", "low", "B", "A", "out"], [("a", "A"), ("b", "B")]
+    fig = figures.pipeline(stages, roads=roads, deep=True)
+    boxes = [round(box.get_y() + 0.28, 2) for box in fig.axes[0].patches]
+    assert boxes == [0, 0, -1, -2, -1, 0, 0]
+    arrows = [text for text in fig.axes[0].texts if hasattr(text, "xyann")]
+    shown = {tuple(np.round([*arrow.xyann, *arrow.xy], 2)) for arrow in arrows}
+    assert {(1.39, 0, 4.61, 0), (2.39, -1, 3.61, -1)} <= shown  # a road keeps to its row
+    assert fig.axes[0].get_ylim()[0] < -2.3 and fig.alt.startswith("Boxes in a U: in, a, b, low")
+
+
 @pytest.mark.parametrize(
     ("stages", "options", "message"),
     [
@@ -463,6 +474,7 @@ def test_pipeline_with_a_road_past_a_stage():
         (["a", "b"], {"cut": "c"}, "no stage 'c'"),
         (["a", "b"], {"new": ["head"]}, "needs a `cut`"),
         (["a", "b"], {"roads": [("a", "c")]}, "no stage 'c' for a road"),
+        (["a", "b"], {"cut": "a", "deep": True}, "not both"),
     ],
 )
 def test_pipeline_that_cannot_be(stages, options, message):
