@@ -2,10 +2,13 @@
 
 import importlib.util
 import json
+import re
 import subprocess
 
+import nbformat
 import pytest
 
+from tools import notebook
 from utils.data import packs
 
 PACKS = packs.pack_names()
@@ -50,6 +53,31 @@ def test_cards_are_complete_and_rendered():
         assert rendered == index.render_pack(pack, card), "run python data/prepare/index.py"
     rendered = (packs.DATA / "README.md").read_text(encoding="utf-8")
     assert rendered == index.render_index(found), "run python data/prepare/index.py"
+
+
+# How a lesson asks for a pack, where that is not by load_<pack>. Scenes are composed of photos on scenes.
+ASKED = {
+    "digits": "load_digits|digits.npz",
+    "photos": "load_photos|SceneComposer",
+    "pictures": "load_picture",
+    "scenes": "load_scenes|SceneComposer",
+    "squeezenet": "squeezenet",
+    "weights": r'pack_path\("weights"',
+}
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_a_card_names_the_lessons_that_use_its_pack(pack):
+    asks = re.compile(ASKED.get(pack, f"load_{pack}"))
+    users = [
+        path.stem.partition("-")[0]
+        for path in notebook.lessons()
+        if any(
+            cell.cell_type == "code" and asks.search(cell.source)
+            for cell in nbformat.read(path, as_version=4).cells
+        )
+    ]
+    assert packs.load_card(pack)["lessons"] == (", ".join(users) or "none")
 
 
 @pytest.mark.parametrize(("weights", "most"), [(False, 40e6), (True, 10e6)])
