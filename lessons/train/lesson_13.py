@@ -11,6 +11,7 @@ It takes about 50 minutes of processor time on cores that multiply in bfloat16 (
 import json
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 # With numbers of 16 bits oneDNN takes two thirds of XLA's time; it adds in another order than the lesson does.
@@ -35,8 +36,11 @@ def build(folder: Path) -> None:
         lengths = getattr(lesson["words"], part).word.str.len()
         found = {int(n): round(float(right[lengths == n].mean()), 3) for n in sorted(set(lengths))}
         made[part]["words by length"] = found
+        if part != "validation":
+            made[part]["search"] = searched(lesson, average, part)
     print(made, flush=True)
-    speller(lesson, "float16", weights=average).save_weights(folder / "lesson_13.weights.h5")
+    make = partial(lesson["transformer"], **lesson["LONG"])
+    common.save_half(average, make, folder / "lesson_13.weights.h5")
     text = json.dumps(made, separators=(",", ":"))
     (folder / "lesson_13.json").write_text(text + "\n", encoding="utf-8", newline="\n")
     shutil.rmtree(CHECKPOINTS)
@@ -144,6 +148,65 @@ def score(net, sounds, letters):
     losses = total - np.take_along_axis(logits, told[..., None], -1)[..., 0]
     figures = {"words": right.mean(), "letters": hit[real].mean(), "loss": losses[real].mean()}
     return {what: round(float(value), 4) for what, value in figures.items()}, right
+
+
+def searched(lesson, net, part):
+    """Shares of one part's words that beam search finds: at the head of five, among three or five, with a list."""
+    import numpy as np
+
+    from utils.data import load_glove
+
+    words, letters = getattr(lesson["words"], part).word, lesson["letters"]
+    start, end = letters(["[", "]"])[:, 0]
+    listed, hits = set(load_glove().words), []
+    kept = search(net, rows(lesson, part)[0], start, end)
+    for word, texts in zip(words, kept, strict=True):
+        found = [letters.decode(text).split("]")[0] for text in texts]
+        known = next((each for each in found if each in listed), found[0])
+        hits.append([word == found[0], word in found[:3], word in found, word == known])
+    names = ("words", "among three", "among five", "with a list")
+    return {name: round(float(x), 4) for name, x in zip(names, np.mean(hits, axis=0), strict=True)}
+
+
+def search(net, sounds, start, end, width=5, many=200):
+    """Beam search as in the lesson, for many words at once: for each the texts that are kept, best first."""
+    import numpy as np
+    import tensorflow as tf
+
+    any_length = tf.TensorSpec((None, None), tf.int32)
+
+    @tf.function(input_signature=[any_length, any_length])
+    def following(heard, written):
+        return tf.nn.log_softmax(net([heard, written])[:, -1])
+
+    found = [None] * len(sounds)
+    heard = (sounds > 0).sum(1)
+    order = np.argsort(heard, kind="stable")
+    for begin in range(0, len(sounds), many):
+        chosen = order[begin : begin + many]
+        source = np.repeat(sounds[chosen, : heard[chosen].max()], width, axis=0)
+        texts = np.full((len(source), 1), start, "int32")
+        totals = np.where(np.arange(len(source)) % width, -np.inf, 0.0)  # one beginning a word
+        ended = np.zeros(len(source), bool)
+        for _ in range(16):
+            live = ~ended & (totals > -np.inf)
+            if not live.any():
+                break
+            likely = following(source[live], texts[live]).numpy()
+            longer = np.full((len(source), likely.shape[1]), -np.inf)
+            longer[live] = totals[live, None] + likely
+            longer[ended, 0] = totals[ended]  # what has ended competes, with padding behind it
+            longer = longer.reshape(len(chosen), -1)
+            best = np.argsort(-longer, axis=1, kind="stable")[:, :width]
+            totals = np.take_along_axis(longer, best, 1).ravel()
+            rows_of = width * np.arange(len(chosen))[:, None] + best // likely.shape[1]
+            tokens = (best % likely.shape[1]).astype("int32")
+            texts = np.column_stack([texts[rows_of.ravel()], tokens.ravel()])
+            ended = ended[rows_of.ravel()] | (tokens.ravel() == end)
+        kept = texts[:, 1:].reshape(len(chosen), width, -1)
+        for place, each in zip(chosen, kept, strict=True):
+            found[place] = each
+    return found
 
 
 if __name__ == "__main__":
