@@ -87,7 +87,8 @@ def test_the_words_are_there_when_the_controls_are_not(page, course, notebook):
     wait_for(page, words=2, controls=0)
     lab.open_notebook(page, address, "two.ipynb")  # with a new kernel
     wait_for(page, words=2, controls=0)
-    page.wait_for_timeout(3000)  # JupyterLab looks for the old controls, on a busy machine for longer
+    # JupyterLab looks for the old controls, on a busy machine for longer.
+    page.wait_for_timeout(3000)
     page.get_by_text("Loading widget").first.wait_for(state="hidden", timeout=60_000)
     assert not page.get_by_text("Error displaying widget").first.is_visible()
 
