@@ -36,6 +36,7 @@ REPORT = f"notebooks-{ENGINE}.json" if ENGINE != "theano" else "notebooks.json"
 REPORTS = ROOT / "build" / "reports"
 
 SECONDS, GIGABYTES = 150, 2.0
+PROCESSOR_SECONDS = 200  # a lesson may take so many, in SECONDS by the clock of two cores
 # The promise is for two quiet cores. Machines that test may be slower or shared: on one of them a
 # lesson took 138 s that takes 100 at its authors'. So a test fails above a quarter more.
 SLOWER = 1.25
@@ -78,11 +79,11 @@ def faults(path, seconds, gigabytes, engine, tensorflow, picture=(0.0, "")):
     return found
 
 
-def taken(clock, processor):
-    """A notebook's seconds by the clock or by its processors, whichever are fewer: that other programs
-    run beside it is no fault of its own.
+def taken(clock, processor, beside=False):
+    """A notebook's seconds: by the clock or by its processors, whichever are fewer, since that other programs
+    run beside it is no fault of its own; beside another notebook, what its processors' seconds would take alone.
     """
-    return min(clock, processor)
+    return processor * SECONDS / PROCESSOR_SECONDS if beside else min(clock, processor)
 
 
 def _ask(kernel):
@@ -143,7 +144,8 @@ class Watch:
             answers = _ask(item.parent.kernel)
         except (Empty, RuntimeError) as error:
             return [f"could not be asked for its memory, engine and widgets ({error!r})"]
-        seconds = taken(self.seconds[item.path], answers["processor"])
+        beside = getattr(item.config, "workerinput", {}).get("workercount", 1) > 1
+        seconds = taken(self.seconds[item.path], answers["processor"], beside)
         gigabytes = answers["memory"] / 1e9
         self.rows.append(
             {
