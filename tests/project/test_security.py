@@ -265,5 +265,5 @@ def test_addresses_in_the_code_are_secure():
         if path.suffix == ".py" and Path("tests") not in path.relative_to(ROOT).parents
         for url in re.findall(r"[\"'](http://[^\"'{ ]+)", path.read_text(encoding="utf-8"))
     }
-    # The name of an XML vocabulary is no address.
-    assert {url for _, url in plain} <= {"http://projectmallard.org/1.0/"}
+    # The name of an XML vocabulary is no address; what stays on this machine needs no secret.
+    assert {url for _, url in plain} <= {"http://projectmallard.org/1.0/", "http://127.0.0.1:"}
