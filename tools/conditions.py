@@ -21,7 +21,6 @@ import time
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,12 +78,8 @@ def run(path: Path, times: int = 1) -> str:
     lesson = nbformat.read(path, as_version=4)
     cells = lesson.cells
     lesson.cells = [cell for cell in cells for _ in range(times if cell.cell_type == "code" else 1)]
-    resources = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(
-        lesson, timeout=1800, kernel_name=hygiene.kernel(lesson), resources=resources
-    )
     try:
-        client.execute()
+        notebook.execute(lesson, path.parent, timeout=1800)
     except CellExecutionError as error:
         cell = next(
             n

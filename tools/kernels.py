@@ -13,12 +13,11 @@ from pathlib import Path
 
 import nbformat
 import psutil
-from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file
 
-from tools import hygiene, notebook  # noqa: E402
+from tools import notebook  # noqa: E402
 
 HEAD = "| lesson | kernels at once | seconds | memory of all |\n|:---|---:|---:|---:|"
 
@@ -45,7 +44,8 @@ def at_once(path: Path, kernels: int) -> tuple[float, float]:
     """
     started, most = time.monotonic(), 0
     with ThreadPoolExecutor(kernels) as pool:
-        runs = [pool.submit(execute, path) for _ in range(kernels)]
+        lessons = [nbformat.read(path, as_version=4) for _ in range(kernels)]
+        runs = [pool.submit(notebook.execute, one, path.parent, 1800) for one in lessons]
         while not all(run.done() for run in runs):
             most = max(most, held_by_children())
             time.sleep(0.5)
@@ -53,15 +53,6 @@ def at_once(path: Path, kernels: int) -> tuple[float, float]:
     for run in runs:
         run.result()
     return seconds, most / 1e9
-
-
-def execute(path: Path) -> None:
-    """Run a notebook in a kernel of its own; nothing is saved."""
-    made = nbformat.read(path, as_version=4)
-    resources = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(
-        made, timeout=1800, kernel_name=hygiene.kernel(made), resources=resources
-    ).execute()
 
 
 def held_by_children() -> int:

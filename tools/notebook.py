@@ -126,20 +126,28 @@ def _keep_ids(fresh, old):
 
 def run(notebook_path, timeout=600):
     """Execute a lesson in a fresh kernel, in its own folder, and save it tidied."""
+    notebook = nbformat.read(notebook_path, as_version=4)
+    try:
+        execute(notebook, notebook_path.parent, timeout)
+    finally:  # also with an error in it: the author wants to see where
+        nbformat.write(tidy(notebook), notebook_path)
+
+
+def execute(notebook, folder, timeout=600):
+    """Execute a notebook's cells, in place, in a fresh kernel of its own kind that works in a folder.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: a cell failed.
+    """
     from nbclient import NotebookClient
 
-    notebook = nbformat.read(notebook_path, as_version=4)
-    client = NotebookClient(
+    NotebookClient(
         notebook,
         timeout=timeout,
         kernel_name=hygiene.kernel(notebook),
         record_timing=False,
-        resources={"metadata": {"path": str(notebook_path.parent)}},
-    )
-    try:
-        client.execute()
-    finally:  # also with an error in it: the author wants to see where
-        nbformat.write(tidy(notebook), notebook_path)
+        resources={"metadata": {"path": str(folder)}},
+    ).execute()
 
 
 def tidy(notebook):
