@@ -32,7 +32,6 @@ sys.path.insert(0, str(ROOT))  # run as a file
 
 from tools import browser, build_environment, hygiene, installer, notebook  # noqa: E402
 from tools.support_matrix import COLAB, Environment, MissingPython, build  # noqa: E402
-from utils import workbook  # noqa: E402
 
 PAGE = ROOT / "lessons" / "COLAB.md"
 KEPT = ROOT / "build" / "colab"
@@ -79,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("lesson", nargs="*", help="a number, or a path; default all")
     named = parser.parse_args(arguments).lesson
     try:
-        paths = [notebook.lesson_path(text) for text in named] or lessons()
+        paths = [notebook.lesson_path(text) for text in named] or notebook.own_kernels()
         sync_playwright = playwright()
         python = build(colab())
     except (ValueError, RuntimeError, MissingPython, installer.Refusal) as error:
@@ -99,14 +98,6 @@ def main(arguments: list[str] | None = None) -> int:
             well = well and not row["amiss"]
         chromium.close()
     return 0 if well else 1
-
-
-def lessons() -> list[Path]:
-    """The lessons that Colab's Python runs."""
-    read = nbformat.read
-    return [
-        path for path in workbook.lessons() if hygiene.kernel(read(path, as_version=4)) == "python3"
-    ]
 
 
 def playwright():

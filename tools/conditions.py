@@ -26,7 +26,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file
 
-from tools import hygiene, notebook  # noqa: E402
+from tools import notebook  # noqa: E402
 
 WAYS = ("twice", "apart")
 #: Of the clone, below a new temporary folder.
@@ -51,9 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--way", choices=WAYS, action="append", help="repeatable; both, if none")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    chosen = [notebook.lesson_path(text) for text in options.lessons] or [
-        path for path in notebook.lessons() if _kernel(path) == "python3"
-    ]
+    chosen = [notebook.lesson_path(text) for text in options.lessons] or notebook.own_kernels()
     if options.here:
         fault = run(chosen[0])
         print(fault)
@@ -108,10 +106,6 @@ def apart(path: Path) -> str:
         )
     lines = (done.stdout.strip() or done.stderr.strip()).splitlines()
     return lines[-1] if done.returncode and lines else ""
-
-
-def _kernel(path):
-    return hygiene.kernel(nbformat.read(path, as_version=4))
 
 
 if __name__ == "__main__":

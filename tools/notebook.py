@@ -61,6 +61,13 @@ def lesson_path(text):
     return numbers[text]
 
 
+def own_kernels():
+    """The lessons for the course's own kernel: all but 02b, which is a part of its lesson for another."""
+    return [
+        path for path in lessons() if hygiene.kernel(nbformat.read(path, as_version=4)) == "python3"
+    ]
+
+
 def script(notebook_path):
     """Write a lesson as a percent script under `build/`; returns the script's path."""
     import jupytext

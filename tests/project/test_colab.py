@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
-from tools import colab
+from tools import colab, notebook
 from tools.support_matrix import COLAB
 
-LESSON = colab.lessons()[1]
+LESSON = notebook.own_kernels()[1]
 ROW = {"runs on": "CPU", "set-up cell": "2 s", "all cells": "40 s", "memory": "1.0 GB"}
 
 
@@ -61,7 +61,7 @@ def test_packages_that_come_go_or_are_replaced_are_noticed(tmp_path):
 
 
 def test_each_lesson_has_one_row_in_order():
-    other = colab.lessons()[0]
+    other = notebook.own_kernels()[0]
     page = "# About\n\n" + colab.HEAD
     for path, row in [(LESSON, ROW), (other, ROW), (LESSON, {**ROW, "all cells": "50 s"})]:
         page = colab.with_row(page, path, row)
@@ -73,5 +73,7 @@ def test_each_lesson_has_one_row_in_order():
 def test_the_page_has_rows_of_lessons_and_nothing_amiss():
     table = colab.PAGE.read_text("utf-8").partition(colab.HEAD)[2]
     rows = [[word.strip() for word in line.split("|")] for line in table.splitlines()]
-    assert {row[1].partition("]")[0][1:] for row in rows} <= {path.stem for path in colab.lessons()}
+    assert {row[1].partition("]")[0][1:] for row in rows} <= {
+        path.stem for path in notebook.own_kernels()
+    }
     assert [row for row in rows if row[-2]] == []

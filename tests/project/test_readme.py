@@ -2,20 +2,14 @@
 
 import re
 
-import nbformat
 import pytest
 from course_in_small import ROOT
 
-from tools import hygiene, lock, notebook
+from tools import lock, notebook
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text()
-LESSONS = sorted(
-    path.relative_to(ROOT).as_posix()
-    for path in notebook.lessons()
-    # One for another kernel (02b) is a part of its lesson.
-    if hygiene.kernel(nbformat.read(path, as_version=4)) == "python3"
-)
+LESSONS = sorted(path.relative_to(ROOT).as_posix() for path in notebook.own_kernels())
 
 
 def linked() -> list[str]:
