@@ -2,20 +2,20 @@
 
 
 def solution_1():
-    # 15 lessons of 75 minutes, and 60 minutes an hour
+    # 15 evenings of 75 minutes, and 60 minutes an hour
     return 15 * 75 / 60
 
 
 def check_1(hours):
     assert hours != 75 * 15, "That is right in minutes. The question asks for hours."
-    assert hours != 75 / 60, "That is one lesson. How many lessons are there after this one?"
-    assert hours == 18.75, "Multiply the minutes of one lesson by the number of lessons first."
-    return "Nearly nineteen hours: an evening a week takes you there in a quarter of a year."
+    assert hours != 75 / 60, "That is one evening. How many of them are there?"
+    assert hours == 18.75, "Multiply the minutes of one evening by the number of evenings first."
+    return "Nearly nineteen hours. The course asks for a little over thirty: 25 such evenings."
 
 
 HINTS_1 = [
-    "How many minutes do all the lessons take together?",
-    "There are 15 lessons of 75 minutes, and an hour has 60 minutes.",
+    "How many minutes do all the evenings come to?",
+    "There are 15 evenings of 75 minutes, and an hour has 60 minutes.",
 ]
 
 

@@ -55,6 +55,14 @@ def test_glossary_is_in_order():
     assert names == sorted(names, key=lambda name: normalize("NFD", name.lower()))
 
 
+def test_every_word_of_the_glossary_is_linked_by_a_lesson():
+    cells = [cell for path in lessons() for cell in nbformat.read(path, as_version=4).cells]
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    linked = {unquote(link).partition("glossary.md#")[2] for link in LINK.findall(text)}
+    words = anchors((LESSONS / "glossary.md").read_text("utf-8")) - {"glossary"}
+    assert sorted(words - linked) == []
+
+
 def test_broken_links_are_found(tmp_path):
     (tmp_path / "here.md").write_text("# One Thing (two)\n")
     good = "[a](here.md) [b](here.md#one-thing-two) [c](https://example.org/x) [d](#top)"
