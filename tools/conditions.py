@@ -1,12 +1,13 @@
 """Runs lessons as they are run elsewhere than here, from top to bottom, and prints a table of what failed.
 
-    make conditions                     # every lesson, both ways; an hour
+    make conditions                     # every lesson, every way; an hour and a half
     make conditions LESSON="03 10"      # some lessons
     make conditions ARGS="--way twice"  # one way
 
 twice: each cell twice, as by somebody who tries it again; a lesson that goes back breaks on names that a later cell took.
 apart: without a network, and from a folder that cannot be written to, whose name has spaces and an umlaut. Linux only: it
 asks the kernel for a namespace of its own (unshare, ip and mount), and takes what is committed.
+killed: the kernel is killed halfway, as by a system that has no more memory, and the lesson runs from the top in a new one.
 
 Outputs are not saved. A lesson fails by an error in a cell, and so by a checkpoint outside its band.
 """
@@ -28,7 +29,7 @@ sys.path.insert(0, str(ROOT))  # run as a file
 
 from tools import notebook  # noqa: E402
 
-WAYS = ("twice", "apart")
+DIED = "the kernel died"
 #: Of the clone, below a new temporary folder.
 NAME = "Kurs für Übende/thinking in keras"
 #: $1: the folder; the rest: a command. Pages of a read-only folder can still be read; a build folder is not needed.
@@ -43,12 +44,18 @@ shift
 exec "$@"
 """
 
+#: Run in a kernel, kills it a second later, in whatever it then does.
+KILL = """
+import os, signal, threading
+threading.Timer(1, os.kill, (os.getpid(), signal.SIGKILL)).start()
+"""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run what the command line asks for; return 0 only if every lesson ran whole in every way."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lessons", nargs="*", help="numbers or paths; all, if none is given")
-    parser.add_argument("--way", choices=WAYS, action="append", help="repeatable; both, if none")
+    parser.add_argument("--way", choices=WAYS, action="append", help="repeatable; all, if none")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     chosen = [notebook.lesson_path(text) for text in options.lessons] or notebook.own_kernels()
@@ -64,18 +71,23 @@ def main(arguments: list[str] | None = None) -> int:
     for way in ways:
         for path in chosen:
             started = time.monotonic()
-            fault = run(path, times=2) if way == "twice" else apart(path)
+            fault = WAYS[way](path)
             seconds = time.monotonic() - started
             print(f"| {path.stem} | {way} | {seconds:.0f} | {fault} |", flush=True)
             failed += bool(fault)
     return 1 if failed else 0
 
 
-def run(path: Path, times: int = 1) -> str:
-    """Run a notebook in a fresh kernel, each cell so many times; its first fault in one line, empty if there is none."""
+def run(path: Path, times: int = 1, kill: bool = False) -> str:
+    """Run a notebook in a fresh kernel, each cell so many times; its first fault in one line, empty if there is none.
+
+    kill: the kernel dies halfway.
+    """
     lesson = nbformat.read(path, as_version=4)
     cells = lesson.cells
     lesson.cells = [cell for cell in cells for _ in range(times if cell.cell_type == "code" else 1)]
+    if kill:
+        lesson.cells.insert(len(cells) // 2, nbformat.v4.new_code_cell(KILL))
     try:
         notebook.execute(lesson, path.parent, timeout=1800)
     except CellExecutionError as error:
@@ -86,8 +98,19 @@ def run(path: Path, times: int = 1) -> str:
         )
         return f"cell {cell}: {error.ename}: {error.evalue}".replace("\n", " ")[:300]
     except DeadKernelError:
-        return "the kernel died"
+        return DIED
     return ""
+
+
+def twice(path: Path) -> str:
+    """The first fault of a lesson whose cells are all run twice."""
+    return run(path, times=2)
+
+
+def killed(path: Path) -> str:
+    """The first fault of a lesson that is run from the top after its kernel was killed halfway."""
+    ended = run(path, kill=True)
+    return run(path) if ended == DIED else f"its kernel was not killed: {ended}"
 
 
 def apart(path: Path) -> str:
@@ -107,6 +130,8 @@ def apart(path: Path) -> str:
     lines = (done.stdout.strip() or done.stderr.strip()).splitlines()
     return lines[-1] if done.returncode and lines else ""
 
+
+WAYS = {"twice": twice, "apart": apart, "killed": killed}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -31,6 +31,21 @@ def test_cells_run_twice(tmp_path, cells, fault):
     assert conditions.run(path, times=2) == fault
 
 
+@pytest.mark.parametrize(
+    ("cells", "fault"),
+    [
+        (["x = 1", "x", "import time; time.sleep(3)"], ""),
+        (["1", "2"], "its kernel was not killed: "),
+        (["open('half', 'x').close()", "2", "import time; time.sleep(3)"],
+         "cell 1: FileExistsError: [Errno 17] File exists: 'half'"),
+    ],
+)  # fmt: skip
+def test_a_kernel_killed_halfway(tmp_path, monkeypatch, cells, fault):
+    monkeypatch.chdir(tmp_path)
+    path = write(tmp_path / "09-small.ipynb", *cells)
+    assert conditions.killed(path) == fault
+
+
 @pytest.fixture
 def course(tmp_path, monkeypatch):
     """A repository with what the tool needs, and one lesson; returns the function that writes the lesson."""
