@@ -52,7 +52,7 @@ notebooks: ## run every lesson, as CI does
 conformance: ## Keras's own tests on this engine: all, or some folders: ARGS=layers (half an hour)
 	$(course) run -m tests.conformance $(ARGS)
 
-conditions: ## lessons with each cell run twice, without a network from a read-only folder, and after their kernel was killed: LESSON="03 10"
+conditions: ## lessons with each cell run twice, from a section to begin with, without a network, after a kill: LESSON="03 10"
 	$(course) run tools/conditions.py $(LESSON) $(ARGS)
 
 fuzz: ## random models on this engine and on TensorFlow, compared: MINUTES=30; ARGS="--seed 1"

@@ -1,10 +1,11 @@
 """Runs lessons as they are run elsewhere than here, from top to bottom, and prints a table of what failed.
 
-    make conditions                     # every lesson, every way; an hour and a half
+    make conditions                     # every lesson, every way; two hours
     make conditions LESSON="03 10"      # some lessons
     make conditions ARGS="--way twice"  # one way
 
 twice: each cell twice, as by somebody who tries it again; a lesson that goes back breaks on names that a later cell took.
+begun: from each section that says that it can be begun with, after as many code cells as it names.
 apart: without a network, and from a folder that cannot be written to, whose name has spaces and an umlaut. Linux only: it
 asks the kernel for a namespace of its own (unshare, ip and mount), and takes what is committed.
 killed: the kernel is killed halfway, as by a system that has no more memory, and the lesson runs from the top in a new one.
@@ -14,11 +15,14 @@ Outputs are not saved. A lesson fails by an error in a cell, and so by a checkpo
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -30,6 +34,9 @@ sys.path.insert(0, str(ROOT))  # run as a file
 from tools import notebook  # noqa: E402
 
 DIED = "the kernel died"
+#: What a section says that can be begun with.
+BEGIN = re.compile(r"You can begin here: run the first (\w+) code cells")
+COUNTS = ("no", "one", "two", "three", "four", "five", "six")
 #: Of the clone, below a new temporary folder.
 NAME = "Kurs für Übende/thinking in keras"
 #: $1: the folder; the rest: a command. Pages of a read-only folder can still be read; a build folder is not needed.
@@ -78,16 +85,14 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def run(path: Path, times: int = 1, kill: bool = False) -> str:
-    """Run a notebook in a fresh kernel, each cell so many times; its first fault in one line, empty if there is none.
+def run(path: Path, change: Callable[[list], list] = list) -> str:
+    """Run a notebook in a fresh kernel; its first fault in one line, empty if there is none.
 
-    kill: the kernel dies halfway.
+    change: takes the notebook's cells, and returns those to run.
     """
     lesson = nbformat.read(path, as_version=4)
     cells = lesson.cells
-    lesson.cells = [cell for cell in cells for _ in range(times if cell.cell_type == "code" else 1)]
-    if kill:
-        lesson.cells.insert(len(cells) // 2, nbformat.v4.new_code_cell(KILL))
+    lesson.cells = change(cells)
     try:
         notebook.execute(lesson, path.parent, timeout=1800)
     except CellExecutionError as error:
@@ -103,14 +108,36 @@ def run(path: Path, times: int = 1, kill: bool = False) -> str:
 
 
 def twice(path: Path) -> str:
-    """The first fault of a lesson whose cells are all run twice."""
-    return run(path, times=2)
+    """The first fault of a lesson whose code cells are all run twice."""
+    return run(path, lambda cells: [cell for cell in cells for _ in range(1 + is_code(cell))])
+
+
+def begun(path: Path) -> str:
+    """The first fault of a lesson from any section that says that it can be begun with; most say nothing."""
+    for n, cell in enumerate(nbformat.read(path, as_version=4).cells):
+        found = not is_code(cell) and BEGIN.search(cell.source)
+        if found:
+            fault = run(path, partial(begun_at, n=n, first=COUNTS.index(found[1])))
+            if fault:
+                return f"begun at cell {n}: {fault}"
+    return ""
+
+
+def begun_at(cells: list, n: int, first: int) -> list:
+    """The first code cells, so many, and all from cell n on."""
+    return [*[cell for cell in cells[:n] if is_code(cell)][:first], *cells[n:]]
 
 
 def killed(path: Path) -> str:
     """The first fault of a lesson that is run from the top after its kernel was killed halfway."""
-    ended = run(path, kill=True)
+    half = lambda cells: len(cells) // 2
+    kill = nbformat.v4.new_code_cell(KILL)
+    ended = run(path, lambda cells: [*cells[: half(cells)], kill, *cells[half(cells) :]])
     return run(path) if ended == DIED else f"its kernel was not killed: {ended}"
+
+
+def is_code(cell) -> bool:
+    return cell.cell_type == "code"
 
 
 def apart(path: Path) -> str:
@@ -131,7 +158,7 @@ def apart(path: Path) -> str:
     return lines[-1] if done.returncode and lines else ""
 
 
-WAYS = {"twice": twice, "apart": apart, "killed": killed}
+WAYS = {"twice": twice, "begun": begun, "apart": apart, "killed": killed}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -28,7 +28,23 @@ def write(path, *sources):
 )
 def test_cells_run_twice(tmp_path, cells, fault):
     path = write(tmp_path / "09-small.ipynb", *cells)
-    assert conditions.run(path, times=2) == fault
+    assert conditions.twice(path) == fault
+
+
+@pytest.mark.parametrize(
+    ("last", "fault"),
+    [
+        ("a + b", ""),
+        ("c", "begun at cell 4: cell 5: NameError: name 'c' is not defined"),
+    ],
+)
+def test_a_section_to_begin_with(tmp_path, last, fault):
+    path = write(tmp_path / "09-small.ipynb", "a = 1", "b = 2", "c = 3", last)
+    lesson = nbformat.read(path, as_version=4)
+    text = "(You can begin here: run the first two code cells, and go on.)"
+    lesson.cells.insert(4, new_markdown_cell(text))
+    nbformat.write(lesson, path)
+    assert conditions.begun(path) == fault
 
 
 @pytest.mark.parametrize(
