@@ -15,13 +15,10 @@ import contextlib
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import nbformat
@@ -35,7 +32,6 @@ from tools.support_matrix import COLAB, Environment, MissingPython, build  # noq
 
 PAGE = ROOT / "lessons" / "COLAB.md"
 KEPT = ROOT / "build" / "colab"
-TOKEN = "only-for-this-run"
 SETUP_SECONDS, LESSON_SECONDS, PICTURE_SECONDS = 60, 1800, 5
 HEAD = (
     "| lesson | runs on | set-up cell | all cells | memory | widgets moved | amiss |\n"
@@ -67,9 +63,8 @@ RUN_SETUP = """() => new Promise(resolve => {
 })"""
 RUN_ALL = "() => Jupyter.notebook.execute_all_cells()"
 ENDED = "() => !Jupyter.notebook.get_cells().some(cell => cell.element.hasClass('running'))"
-CELLS = """() => Jupyter.notebook.get_cells().filter(cell => cell.cell_type === 'code').map(
-    cell => ({source: cell.get_text(), tags: cell.metadata.tags || [],
-              ran: Number.isInteger(cell.input_prompt_number), outputs: cell.output_area.toJSON()}))"""
+CELLS = """() => Jupyter.notebook.get_cells().map(cell => cell.toJSON())
+    .filter(cell => cell.cell_type === 'code')"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -86,10 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     well = True
     with sync_playwright() as driver:
-        chromium = driver.chromium.launch(
-            executable_path=browser.program(),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+        chromium = browser.launch(driver)
         for path in paths:
             print(path.stem, "...", flush=True)
             row = try_out(path, python, chromium)
@@ -135,7 +127,7 @@ def try_out(path: Path, python: str | Path, chromium) -> dict:
         before = installed(python)
         with server(python, Path(folder)) as (process, address):
             page = chromium.new_page(viewport={"width": 1400, "height": 1000})
-            page.goto(f"{address}/notebooks/{path.name}?token={TOKEN}")
+            page.goto(f"{address}/notebooks/{path.name}?token={browser.TOKEN}")
             page.wait_for_function(READY, timeout=60_000)
             page.evaluate("() => Jupyter.notebook.clear_all_output()")
             setup_seconds = page.evaluate(RUN_SETUP)
@@ -204,14 +196,15 @@ def keep(page, name: str, cells: list[dict]) -> None:
 
 
 def faults(cells: list[dict]) -> list[str]:
-    """What a person would see went wrong: cells that raised, did not run, or complained."""
+    """What a person would see went wrong in code cells as a file has them: they raised, did not run, or complained."""
     found = []
     for cell in cells:
-        first = cell["source"].strip().partition("\n")[0]
-        if first and not cell["ran"]:
+        first = "".join(cell["source"]).strip().partition("\n")[0]
+        expected = "raises-exception" in cell["metadata"].get("tags", [])
+        if first and cell["execution_count"] is None:
             found.append(f"not run: `{first}`")
         for output in cell["outputs"]:
-            if output["output_type"] == "error" and "raises-exception" not in cell["tags"]:
+            if output["output_type"] == "error" and not expected:
                 found.append(f"{output['ename']} in: `{first}`")
             if output.get("name") == "stderr":
                 lines = [line for line in said(output).splitlines() if not CHATTER.match(line)]
@@ -240,9 +233,6 @@ def server(python: str | Path, folder: Path):
     startup = folder / ".ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
     (startup / "colab.py").write_text(STARTUP, encoding="utf-8")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -253,37 +243,11 @@ def server(python: str | Path, folder: Path):
         "GIT_CONFIG_KEY_1": "safe.directory",
         "GIT_CONFIG_VALUE_1": "*",
     }
-    options = ["--no-browser", "--allow-root", f"--port={port}", "--port-retries=0"]
-    options += [f"--NotebookApp.token={TOKEN}", "--NotebookApp.iopub_data_rate_limit=1e10"]
+    # A picture may be larger than what Notebook 6 lets through in a second.
+    command = [str(python), "-m", "notebook", "--NotebookApp.iopub_data_rate_limit=1e10"]
     log = folder / "server.log"
-    with open(log, "w", encoding="utf-8") as output:
-        process = subprocess.Popen(
-            [python, "-m", "notebook", *options],
-            cwd=folder / "content",
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        wait_for(process, f"{address}/api?token={TOKEN}", log)
-        yield process, address
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def wait_for(process: subprocess.Popen, address: str, log: Path, seconds: float = 120) -> None:
-    """Return when the server answers; raise RuntimeError with its log when it does not."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(address, timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise RuntimeError("Notebook 6 did not start:\n" + log.read_text("utf-8"))
+    with browser.jupyter(command, folder / "content", environment, log) as started:
+        yield started
 
 
 def with_row(text: str, path: Path, row: dict) -> str:

@@ -1,26 +1,20 @@
 """A browser, and JupyterLab on a copy of the lessons, so that nothing here changes them."""
 
 import json
-import os
 import shutil
 
 import lab_in_browser as lab
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tools.browser import program
+from tools.browser import launch
 
 
 @pytest.fixture(scope="session")
 def browser():
     """A headless Chromium."""
-    options = ["--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        options.append("--no-sandbox")  # Chromium's own sandbox refuses to work for root
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=program(), headless=True, args=options
-        )
+        chromium = launch(playwright)
         yield chromium
         chromium.close()
 
@@ -45,6 +39,5 @@ def course(tmp_path_factory):
     tracker.mkdir(parents=True)
     (tracker / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))
     arguments = ["-m", "jupyterlab", f"--ServerApp.root_dir={served}"]
-    arguments += ["--ServerApp.allow_root=True"]
     with lab.server(arguments, folder) as address:
         yield address, served

@@ -2,16 +2,13 @@
 
 import contextlib
 import os
-import socket
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
+from tools import browser
+
 ROOT = Path(__file__).resolve().parents[2]
-TOKEN = "only-for-this-test"
 SECTION_HEIGHT = 1600  # pixels of page in one picture, so that it can be read
 
 READY = """async () => {
@@ -38,48 +35,12 @@ CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets
 
 @contextlib.contextmanager
 def server(arguments: list[str], folder: Path, seconds: float = 90):
-    """Run a command that starts JupyterLab, with settings of its own in a folder; yield its address.
-
-    The command is given JupyterLab's options for a free port, a token and no browser window.
-    """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = ["--no-browser", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
-    options += [f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True"]
+    """Run Python with arguments that start JupyterLab, with settings of its own in a folder; yield its address."""
+    command = [sys.executable, *arguments, "--LabApp.expose_app_in_browser=True"]
     log = folder / "server.log"
-    with open(log, "w") as output:
-        process = subprocess.Popen(
-            [sys.executable, *arguments, *options],
-            cwd=folder,
-            env=server_environment(folder),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        address = f"http://127.0.0.1:{port}"
-        try:
-            wait_for(process, address, log, seconds)
-            yield address
-        finally:
-            process.terminate()
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def wait_for(process: subprocess.Popen, address: str, log: Path, seconds: float) -> None:
-    """Return when the server answers; raise RuntimeError with its log when it does not."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise RuntimeError("JupyterLab did not start:\n" + log.read_text())
+    environment = server_environment(folder)
+    with browser.jupyter(command, folder, environment, log, seconds) as (_, address):
+        yield address
 
 
 def server_environment(folder: Path) -> dict[str, str]:
@@ -95,7 +56,7 @@ def server_environment(folder: Path) -> dict[str, str]:
 
 def open_notebook(page, address: str, notebook: str) -> None:
     """Open a notebook, given by its path below the server's folder, and wait for its kernel."""
-    page.goto(f"{address}/lab/tree/{notebook}?token={TOKEN}&reset")
+    page.goto(f"{address}/lab/tree/{notebook}?token={browser.TOKEN}&reset")
     wait_for_kernel(page)
 
 
@@ -110,22 +71,6 @@ def wait_for_kernel(page) -> None:
 def run_all(page, seconds: float) -> bool:
     """Choose "Run all cells"; return whether all of them ran."""
     return page.evaluate(RUN_ALL, seconds)
-
-
-def faults(page) -> list[str]:
-    """What a person would see went wrong: cells that raised or did not run."""
-    found = []
-    for cell in page.evaluate(CELLS):
-        first = "".join(cell["source"]).strip().partition("\n")[0]
-        if first and cell["execution_count"] is None:
-            found.append(f"not run: {first}")
-        found += [
-            f"{output['ename']} in: {first}"
-            for output in cell["outputs"]
-            if output["output_type"] == "error"
-            and "raises-exception" not in cell["metadata"].get("tags", [])
-        ]
-    return found
 
 
 def slider_moves_its_figure(page, seconds: float = 20) -> None:

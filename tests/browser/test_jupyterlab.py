@@ -7,6 +7,8 @@ import lab_in_browser as lab
 import nbformat
 import pytest
 
+from tools import browser, colab
+
 PICTURES = lab.ROOT / "build" / "pages" / "browser"
 
 SLIDER = """
@@ -38,7 +40,7 @@ def test_a_slider_moves_its_figure(page, course):
     write_notebook(folder / "slider.ipynb", LEARNERS_KERNEL, SLIDER)
     lab.open_notebook(page, address, "slider.ipynb")
     assert lab.run_all(page, seconds=60)
-    assert lab.faults(page) == []
+    assert colab.faults(page.evaluate(lab.CELLS)) == []
     lab.slider_moves_its_figure(page)
     assert lab.photograph(page, PICTURES, "slider")[0].stat().st_size > 10_000
 
@@ -77,7 +79,10 @@ def test_a_failing_cell_is_noticed(page, course):
     write_notebook(folder / "failing.ipynb", "1 / 0", "print('after')")
     lab.open_notebook(page, address, "failing.ipynb")
     assert not lab.run_all(page, seconds=60)
-    assert lab.faults(page) == ["ZeroDivisionError in: 1 / 0", "not run: print('after')"]
+    assert colab.faults(page.evaluate(lab.CELLS)) == [
+        "ZeroDivisionError in: 1 / 0",
+        "not run: print('after')",
+    ]
 
 
 HOW_PRINTED_WORDS_BREAK = """() => {
@@ -90,7 +95,7 @@ HOW_PRINTED_WORDS_BREAK = """() => {
 def test_make_lab_opens_the_first_notebook_without_questions(page, tmp_path):
     arguments = [str(lab.ROOT / "tools" / "environment.py"), "lab"]
     with lab.server(arguments, tmp_path, seconds=240) as address:  # it may check first
-        page.goto(f"{address}/?token={lab.TOKEN}")
+        page.goto(f"{address}/?token={browser.TOKEN}")
         lab.wait_for_kernel(page)
         opened = page.evaluate("window.jupyterapp.shell.currentWidget.context.path")
         assert opened == "work/00-start-here.ipynb"
@@ -109,7 +114,7 @@ def test_a_lesson_runs_and_its_widget_works(page, course, pattern):
     (path,) = (folder / "lessons").glob(pattern)  # a lesson that is missing is a failure
     lab.open_notebook(page, address, path.relative_to(folder).as_posix())
     ran = lab.run_all(page, seconds=400)
-    assert lab.faults(page) == []
+    assert colab.faults(page.evaluate(lab.CELLS)) == []
     assert ran
     lab.slider_moves_its_figure(page)
     assert lab.photograph(page, PICTURES, path.stem)

@@ -51,7 +51,7 @@ def clone(tmp_path):
     shutil.copytree(lab.ROOT / "lessons" / "solutions", folder / "lessons" / "solutions")
     subprocess.run([sys.executable, "-m", "utils.workbook", "fill"], cwd=folder, check=True)
     arguments = ["-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
-    with lab.server([*arguments, "--ServerApp.allow_root=True"], tmp_path) as address:
+    with lab.server(arguments, tmp_path) as address:
         yield address, folder
 
 

@@ -12,7 +12,9 @@ ROW = {"runs on": "CPU", "set-up cell": "2 s", "all cells": "40 s", "memory": "1
 
 
 def cell(*outputs, source="model.fit()\nmore()", ran=True, tags=()):
-    return {"source": source, "ran": ran, "tags": list(tags), "outputs": list(outputs)}
+    count = 1 if ran else None
+    rest = {"metadata": {"tags": list(tags)}, "outputs": list(outputs)}
+    return {"source": source, "execution_count": count, **rest}
 
 
 ERROR = {"output_type": "error", "ename": "ValueError"}
