@@ -3,7 +3,7 @@
 Installs what Colab has (constraints-colab.txt, Python 3.13; no JupyterLab and no oneDNN), and opens each lesson in
 Notebook 6 in a browser: the notebook's file alone, and `google.colab` loaded. Its set-up cell is run and timed, then
 all cells are run, and a control of each widget is moved until its picture changes. Amiss is a cell that raised or did not
-run, a picture that did not follow, a package that was added, replaced or removed, and a set-up cell of over 60 s.
+run, a picture that did not follow, a label cut off, a package that was added, replaced or removed, and a set-up cell of over 60 s.
 
 The set-up cell fetches the last commit of this checkout in place of the public address, so that its seconds are without
 the network's. The table is in lessons/COLAB.md, where lessons that were not run keep their rows; build/colab/ has
@@ -33,6 +33,7 @@ from tools.support_matrix import COLAB, Environment, MissingPython, build  # noq
 PAGE = ROOT / "lessons" / "COLAB.md"
 KEPT = ROOT / "build" / "colab"
 SETUP_SECONDS, LESSON_SECONDS, PICTURE_SECONDS = 60, 1800, 5
+PAGE_SECONDS = 120  # a busy machine may be slow to open a page
 HEAD = (
     "| lesson | runs on | set-up cell | all cells | memory | widgets moved | amiss |\n"
     "|:---|:---|---:|---:|---:|---:|:---|\n"
@@ -51,6 +52,8 @@ from importlib.metadata import distributions
 print(*sorted({f"{one.name}=={one.version}" for one in distributions()}), sep="\\n")
 """
 READY = "() => window.Jupyter?.notebook?._fully_loaded && Jupyter.notebook.kernel?.is_connected()"
+LABELS_CUT_OFF = """() => [...document.querySelectorAll('.explore .widget-label')]
+    .filter(label => label.scrollWidth > label.clientWidth).map(label => label.textContent)"""
 CONTROLS = ".explore .ui-slider-handle, .explore select, .explore input[type=text]"
 # Resolves when the kernel has answered for the first code cell, with its seconds.
 RUN_SETUP = """() => new Promise(resolve => {
@@ -127,8 +130,9 @@ def try_out(path: Path, python: str | Path, chromium) -> dict:
         before = installed(python)
         with server(python, Path(folder)) as (process, address):
             page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+            page.set_default_timeout(1000 * PAGE_SECONDS)
             page.goto(f"{address}/notebooks/{path.name}?token={browser.TOKEN}")
-            page.wait_for_function(READY, timeout=60_000)
+            page.wait_for_function(READY)
             page.evaluate("() => Jupyter.notebook.clear_all_output()")
             setup_seconds = page.evaluate(RUN_SETUP)
             clock, processor = time.monotonic(), processor_seconds(process)
@@ -137,12 +141,14 @@ def try_out(path: Path, python: str | Path, chromium) -> dict:
             clock = time.monotonic() - clock
             processor = processor_seconds(process) - processor
             cells = page.evaluate(CELLS)
+            cut_off = page.evaluate(LABELS_CUT_OFF)
             widgets = [moves(page, cell) for cell in page.locator(".code_cell:has(.explore)").all()]
             keep(page, path.stem, cells)
             page.close()
         changed = sorted(before ^ installed(python))
     amiss = faults(cells)
     amiss += [f"widget {n} does not move" for n, moved in enumerate(widgets, 1) if not moved]
+    amiss += [f"label cut off: {label}" for label in cut_off]
     amiss += [f"changed {name}" for name in changed]
     if setup_seconds > SETUP_SECONDS:
         amiss.append(f"more than {SETUP_SECONDS} s for the set-up cell")

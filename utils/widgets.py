@@ -77,8 +77,9 @@ def explore(
     if labels.keys() != controls.keys():
         unknown = ", ".join(sorted(labels.keys() - controls.keys()))
         raise ValueError(f"A label for {unknown}, but the controls are {', '.join(controls)}.")
+    widest = max(map(_digits, labels.values()), default=0)
     looks = {
-        "style": {"description_width": f"{max(map(len, labels.values()), default=0)}ch"},
+        "style": {"description_width": f"{widest:g}ch"},
         "layout": ipywidgets.Layout(width="32em", max_width="95%"),
     }
     made = {
@@ -161,6 +162,11 @@ def _close(figure):
     import matplotlib.pyplot as plt
 
     plt.close(figure)
+
+
+def _digits(label):
+    """How many digits, CSS's unit `ch`, are at least as wide as a label; m and w are wider than one."""
+    return len(label) + 1 + sum(map(label.count, "mwMW")) / 2
 
 
 def _control(name, what, start, **looks):

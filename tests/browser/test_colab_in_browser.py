@@ -37,3 +37,10 @@ def test_a_control_is_moved_by_the_keyboard(page, kind):
 def test_a_picture_that_does_not_follow_is_noticed(page, kind):
     page.set_content(PAGE.format(control=CONTROLS[kind].format(draw="0")))
     assert not colab.moves(page, page.locator(".code_cell"))
+
+
+def test_a_label_that_is_cut_off_is_noticed(page):
+    label = '<div class="widget-label" style="width: {}ch; overflow: hidden">{}</div>'
+    labels = label.format(6, "seed") + label.format(4, "momentum")
+    page.set_content(f'<div class="explore">{labels}</div>')
+    assert page.evaluate(colab.LABELS_CUT_OFF) == ["momentum"]

@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageFont
 
 from utils import figures, widgets
 
@@ -289,9 +289,17 @@ def test_controls_are_called_in_words(shell, controls):
     )
     said = ["photographs <each>", "to all", "mine", "w"]
     assert [control.description for control in controls()] == said
-    assert {c.style.description_width for c in controls() if c is not own} == {"18ch"}
+    assert len({c.style.description_width for c in controls() if c is not own}) == 1
     page = shell.published[-1]["data"]["text/html"]
     assert ">Run this cell to change: photographs &lt;each&gt;, to all, mine, w.<" in page
+
+
+@pytest.mark.parametrize("label", ["remedy", "momentum", "word", "mmm", "PSNR", "WWW", "L2", "i"])
+def test_there_is_room_for_a_label_of_wide_letters(shell, controls, label):
+    widgets.explore(lambda x: draw(), labels={"x": label}, x=(0.0, 1.0))
+    width = controls()[0].style.description_width
+    font = ImageFont.truetype(matplotlib.get_data_path() + "/fonts/ttf/DejaVuSans.ttf", 100)
+    assert font.getlength(label) <= float(width.removesuffix("ch")) * font.getlength("0")
 
 
 def test_a_label_of_no_control_is_refused(shell):
