@@ -9,6 +9,8 @@ from tools.support_matrix import COLAB
 
 LESSON = notebook.own_kernels()[1]
 ROW = {"runs on": "CPU", "set-up cell": "2 s", "all cells": "40 s", "memory": "1.0 GB"}
+#: Lessons that wait for their first run.
+OPEN = {"10", "13", "13b", "14"}
 
 
 def cell(*outputs, source="model.fit()\nmore()", ran=True, tags=()):
@@ -72,10 +74,11 @@ def test_each_lesson_has_one_row_in_order():
     assert second.startswith(f"| [{LESSON.stem}](part1/{LESSON.name})") and "50 s" in second
 
 
-def test_the_page_has_rows_of_lessons_and_nothing_amiss():
+def test_every_lesson_has_a_row_and_nothing_is_amiss():
     table = colab.PAGE.read_text("utf-8").partition(colab.HEAD)[2]
     rows = [[word.strip() for word in line.split("|")] for line in table.splitlines()]
-    assert {row[1].partition("]")[0][1:] for row in rows} <= {
-        path.stem for path in notebook.own_kernels()
-    }
+    named = {row[1].partition("]")[0][1:] for row in rows}
+    lessons = {path.stem for path in notebook.own_kernels()}
+    still_open = {name for name in lessons if name.partition("-")[0] in OPEN}
+    assert named == lessons - still_open
     assert [row for row in rows if row[-2]] == []
