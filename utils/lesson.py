@@ -14,6 +14,7 @@ This module never imports Keras or an engine by itself: the notebook chooses the
 """
 
 import contextlib
+import ctypes
 import importlib.metadata
 import os
 import platform
@@ -93,7 +94,8 @@ _checkpoints: list[Checkpoint] = []
 
 def start(expected_engine: str | None = None, seed: int = 1) -> None:
     """Begin a lesson: fix the seeds, set the figure style, say which engine and device the lesson
-    runs on and whether there is a newer version of the learner's copy.
+    runs on and whether there is a newer version of the learner's copy. From then on, what a cell has
+    freed goes back to the system when the cell ends (on Linux).
 
     Args:
         expected_engine: `"theano"`, `"tensorflow"` or `"jax"`, checked against what Keras runs on;
@@ -115,6 +117,7 @@ def start(expected_engine: str | None = None, seed: int = 1) -> None:
         sys.modules["keras"].utils.set_random_seed(seed)
     figures.use_style()
     exercises.forget()
+    _give_freed_memory_back()
     _checkpoints.clear()
     _started = time.perf_counter()
     on = f"{engine()}, on the {device()}" if "keras" in sys.modules else engine()
@@ -204,6 +207,18 @@ def _without_theano(lines):
     if lines and lines[0].startswith(THEANO_ONLY):
         return [f"print('This cell looks into Keras on Theano; it is left out on {engine()}.')\n"]
     return lines
+
+
+def _give_freed_memory_back():
+    """Let each cell end by giving the system what is free: glibc keeps it, in pieces between those in use."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell and platform.libc_ver()[0] == "glibc":
+        shell.events.register("post_run_cell", _trim)
+
+
+def _trim(result):
+    """IPython's way to do something after a cell."""
+    ctypes.CDLL(None).malloc_trim(0)
 
 
 def checkpoint(

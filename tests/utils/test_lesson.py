@@ -1,6 +1,7 @@
 """utils.lesson: checkpoints, engine check, seeds, memory."""
 
 import os
+import platform
 import random
 import subprocess
 import sys
@@ -166,6 +167,45 @@ def test_cells_for_theano_only_are_left_out_elsewhere_and_say_so(name, left_out,
         assert f"on TensorFlow {lesson.version('tensorflow', 'tensorflow-cpu')}." in first
     else:
         assert first == "CPU"
+
+
+PIECES = r"""
+import re
+from pathlib import Path
+
+from IPython.core.interactiveshell import InteractiveShell
+
+def held():
+    return int(re.search(r"VmRSS:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1e3
+
+shell = InteractiveShell.instance()
+for cell in ("import numpy", *[{start!r}] * 2):
+    shell.run_cell(cell).raise_error()
+before = held()
+# Large and small pieces in turn, and the small ones stay: 200 MB, all of it between pieces in use.
+shell.run_cell("made = [b'1' * (100_000 if n % 2 else 1000) for n in range(4000)]")
+most = held()
+shell.run_cell("made = made[::2]")
+print(most - before, held() - before, shell.events.callbacks["post_run_cell"])
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is asked to give back")
+@pytest.mark.parametrize("started", [False, True])
+def test_what_a_cell_has_freed_goes_back_when_it_ends(started, tmp_path):
+    start = "from utils import lesson; lesson.start()" if started else "pass"
+    done = subprocess.run(
+        [sys.executable, "-c", PIECES.format(start=start)],
+        capture_output=True,
+        text=True,
+        cwd=lesson.ROOT,
+        env={**os.environ, "IPYTHONDIR": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+    most, left, hooks = done.stdout.splitlines()[-1].split(maxsplit=2)
+    assert float(most) > 150
+    assert float(left) < 30 if started else float(left) > 150, done.stdout
+    assert hooks.count("_trim") == started  # once, though the lesson was started twice
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Scores of labels for pixels, and features kept; `test_nets.py` runs this once on each engine."""
 
+import tracemalloc
+
 import keras
 import numpy as np
 import pytest
@@ -53,6 +55,18 @@ def test_all_black_and_tensors_and_masks():
     truth[2:4, 2:5] = True
     assert iou(ops.convert_to_tensor(truth), np.zeros((8, 8), bool), 2).tolist() == [58 / 64, 0]
     assert iou(truth, truth, 2).tolist() == [1, 1]
+
+
+def test_many_pixels_are_counted_in_pieces_in_little_memory():
+    truth, guess = (found.astype("uint8") for found in labels(5, (3, 1021, 1031)))
+    tracemalloc.start()
+    found = iou(truth, guess, 5)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 8 * truth.size, "all at once takes thirty bytes a pixel"
+    both = [((truth == k) & (guess == k)).sum() for k in range(5)]
+    either = [((truth == k) | (guess == k)).sum() for k in range(5)]
+    np.testing.assert_array_equal(found, np.divide(both, either))
 
 
 @pytest.mark.parametrize(
