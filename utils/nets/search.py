@@ -9,13 +9,14 @@ __all__ = ["beam_search"]
 
 
 def beam_search(
-    step: Callable[[np.ndarray], np.ndarray],
+    step: Callable[..., np.ndarray],
     start: int | Sequence[int],
     width: int,
     length: int,
     end: int | None = None,
     normalise: float = 0.0,
-) -> list[tuple[tuple[int, ...], float]]:
+    many: int | None = None,
+) -> list[tuple[tuple[int, ...], float]] | list[list[tuple[tuple[int, ...], float]]]:
     """The likeliest sequences that a model writes token by token, of which the best `width` are kept.
 
     A width of 1 is greedy: the likeliest token each time. A width of the number of all sequences finds
@@ -28,59 +29,97 @@ def beam_search(
     (1, 0) 0.2
     (2, 2) 0.36
 
+    With `many`, so many searches run side by side, and the model is asked about all of them at once:
+    `step` is also told which search each sequence belongs to, so that it can look up what that one is for.
+
     Source: I. Sutskever et al., "Sequence to sequence learning with neural networks", 2014.
 
     Args:
-        step: takes int64 `(m, t)`, up to `width` sequences of t tokens, those of `start` included;
+        step: takes int64 `(m, t)`, m sequences of t tokens, those of `start` included, up to `width` of
+            each search; with `many` also int64 `(m,)`, the number of each one's search, from 0 on. It
             returns `(m, vocabulary)`, the log-probabilities of the token that comes next, an array or a
             tensor. -inf forbids a token.
         start: the token, or the tokens, that every sequence begins with.
-        width: how many sequences are kept, 1 or more; those that have ended count.
+        width: how many sequences a search keeps, 1 or more; those that have ended count.
         length: how many tokens are written at most, 1 or more.
         end: the token that ends a sequence; None: all have the full length.
         normalise: sequences compete by log-probability / tokens ** normalise. 0, by probability, favours
             short ones; 1 is the mean log-probability of a token, `end` included.
+        many: how many searches, 0 or more; None: one.
 
     Returns:
         At most `width` pairs, best first: the tokens after `start`, with `end` where it was written and
-        without it where `length` cut the sequence off, and their log-probability, not normalised.
+        without it where `length` cut the sequence off, and their log-probability, not normalised. With
+        `many`, a list of such lists, one for each search.
 
     Raises:
-        ValueError: a width or length below 1, no start, or a step whose answer has another shape, is no
-            log-probabilities, or forbids every token.
+        ValueError: a width or length below 1, fewer searches than none, no start, or a step whose answer
+            has another shape, is no log-probabilities, or forbids every token of a search.
     """
     start = np.atleast_1d(start)
     if start.ndim != 1 or start.dtype.kind not in "iu":
         raise ValueError(f"start is a token, or a list of at least one, not {start.tolist()!r}.")
-    for name, value in (("width", width), ("length", length)):
-        if not isinstance(value, int | np.integer) or value < 1:
-            raise ValueError(f"{name} is a whole number of 1 or more, not {value!r}.")
-    tokens, totals, ended = start[None].astype("int64"), np.zeros(1), []
-    for written in range(1, length + 1):
-        longer = totals[:, None] + _log_probabilities(step(tokens), len(tokens), end)
-        # Those that have ended compete with all ways to go on; of equals the earlier wins.
-        scores = np.array([total / len(text) ** normalise for text, total in ended])
-        scores = np.concatenate([scores, longer.ravel() / written**normalise])
-        best = np.argsort(-scores, kind="stable")[:width]
-        best = best[scores[best] > -np.inf]
-        going_on = best[best >= len(ended)] - len(ended)
-        ended = [ended[place] for place in best if place < len(ended)]
-        rows, chosen = np.unravel_index(going_on, longer.shape)
-        tokens, totals = np.column_stack([tokens[rows], chosen]), longer[rows, chosen]
-        last = chosen == end
-        ended += _pairs(tokens[last], totals[last], len(start))
-        tokens, totals = tokens[~last], totals[~last]
-        if not len(tokens):
+    least = {"width": (width, 1), "length": (length, 1), "many": (1 if many is None else many, 0)}
+    for name, (value, low) in least.items():
+        if not isinstance(value, int | np.integer) or value < low:
+            raise ValueError(f"{name} is a whole number of {low} or more, not {value!r}.")
+    searches = [_Search(start, width, end, normalise) for _ in range(least["many"][0])]
+    for _ in range(length):
+        going = [number for number, search in enumerate(searches) if len(search.tokens)]
+        if not going:
             break
-    found = ended + _pairs(tokens, totals, len(start))
-    if not found:
-        raise ValueError("step forbids every token: all its log-probabilities are -inf.")
-    return sorted(found, key=lambda pair: -pair[1] / len(pair[0]) ** normalise)
+        sizes = [len(searches[number].tokens) for number in going]
+        tokens = np.concatenate([searches[number].tokens for number in going])
+        answer = step(tokens) if many is None else step(tokens, np.repeat(going, sizes))
+        answer = np.split(_log_probabilities(answer, len(tokens), end), np.cumsum(sizes)[:-1])
+        for number, each in zip(going, answer, strict=True):
+            searches[number].grow(each)
+    found = [search.found() for search in searches]
+    for number, each in enumerate(found):
+        if not each:
+            where = "" if many is None else f" of search {number}"
+            raise ValueError(
+                f"step forbids every token{where}: all its log-probabilities are -inf."
+            )
+    return found[0] if many is None else found
 
 
-def _pairs(tokens, totals, begin):
-    texts = [tuple(text) for text in tokens[:, begin:].tolist()]
-    return list(zip(texts, totals.tolist(), strict=True))
+class _Search:
+    """The sequences that one search keeps: `tokens` (m, t) go on, with `totals` (m,); `ended` are pairs."""
+
+    def __init__(self, start, width, end, normalise):
+        self.tokens, self.totals, self.ended = start[None].astype("int64"), np.zeros(1), []
+        self.begin, self.width, self.end, self.normalise = len(start), width, end, normalise
+
+    def grow(self, log_probabilities):
+        """Lets each sequence grow by every token, and keeps the best."""
+        longer = self.totals[:, None] + log_probabilities
+        written = self.tokens.shape[1] - self.begin + 1
+        # Those that have ended compete with all ways to go on; of equals the earlier wins.
+        scores = np.array([self.score(pair) for pair in self.ended])
+        scores = np.concatenate([scores, longer.ravel() / written**self.normalise])
+        best = np.argsort(-scores, kind="stable")[: self.width]
+        best = best[scores[best] > -np.inf]
+        going_on = best[best >= len(self.ended)] - len(self.ended)
+        self.ended = [self.ended[place] for place in best if place < len(self.ended)]
+        rows, chosen = np.unravel_index(going_on, longer.shape)
+        self.tokens = np.column_stack([self.tokens[rows], chosen])
+        self.totals = longer[rows, chosen]
+        last = chosen == self.end
+        self.ended += self.pairs(last)
+        self.tokens, self.totals = self.tokens[~last], self.totals[~last]
+
+    def found(self):
+        """What is kept, best first."""
+        everything = self.ended + self.pairs(slice(None))
+        return sorted(everything, key=self.score, reverse=True)
+
+    def pairs(self, rows):
+        texts = [tuple(text) for text in self.tokens[rows, self.begin :].tolist()]
+        return list(zip(texts, self.totals[rows].tolist(), strict=True))
+
+    def score(self, pair):
+        return pair[1] / len(pair[0]) ** self.normalise
 
 
 def _log_probabilities(answer, rows, end):

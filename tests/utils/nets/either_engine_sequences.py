@@ -131,6 +131,78 @@ def test_of_equals_the_first_wins(width):
     assert [tokens for tokens, _ in found] == [(0, 0), (0, 1), (0, 2)][:width]
 
 
+def chain(seed, tokens=4):
+    """Log-probabilities (tokens, tokens): which token follows which; half of them cannot follow."""
+    chances = np.random.default_rng(seed).random((tokens, tokens)) ** 4 + 1e-9
+    chances[np.random.default_rng(seed + 1).random((tokens, tokens)) < 0.3] = 0
+    chances[:, 0] += 0.01  # something can always follow
+    with np.errstate(divide="ignore"):
+        return np.log(chances / chances.sum(axis=1, keepdims=True))
+
+
+def along(table, text, start=0):
+    return sum(table[a, b] for a, b in zip((start, *text), text, strict=False))
+
+
+def in_chains(tables):
+    return lambda tokens, which: tables[which, tokens[:, -1]]
+
+
+@pytest.mark.parametrize("end", [None, 2])
+def test_many_searches_that_are_wide_are_exhaustive_searches_of_their_chains(end):
+    tables = np.stack([chain(seed) for seed in range(6)])
+    for table, found in zip(
+        tables, beam_search(in_chains(tables), 0, 4**5, 5, end, many=6), strict=True
+    ):
+        chances = {text: along(table, text) for text in everything(4, 5, end)}
+        possible = {text: chance for text, chance in chances.items() if chance > -np.inf}
+        assert {text for text, _ in found} == set(possible)
+        totals = [total for _, total in found]
+        np.testing.assert_allclose(totals, sorted(possible.values(), reverse=True))
+        np.testing.assert_allclose(totals, [possible[text] for text, _ in found])
+
+
+@pytest.mark.parametrize("end", [None, 2])
+def test_many_searches_of_width_one_are_greedy(end):
+    tables = np.stack([chain(seed) for seed in range(6)])
+    for table, ((tokens, total),) in zip(
+        tables, beam_search(in_chains(tables), 0, 1, 7, end, many=6), strict=True
+    ):
+        text = [0]
+        while len(text) < 8 and end not in text[1:]:
+            text.append(int(table[text[-1]].argmax()))
+        assert tokens == tuple(text[1:]) and total == pytest.approx(along(table, tokens))
+
+
+@pytest.mark.parametrize("width", [1, 2, 5])
+@pytest.mark.parametrize("end, normalise", [(None, 0.0), (3, 0.0), (3, 1.0)])
+def test_many_searches_at_once_find_what_each_finds_alone(width, end, normalise):
+    seeds, options = range(7), {"end": end, "normalise": normalise}
+
+    def step(tokens, which):
+        pairs = zip(tokens, which, strict=True)
+        return np.array([log_chances(text, 5, seeds[number]) for text, number in pairs])
+
+    alone = [beam_search(step_of(5, seed), [1, 2], width, 6, **options) for seed in seeds]
+    assert beam_search(step, [1, 2], width, 6, many=len(seeds), **options) == alone
+    assert beam_search(step, [1, 2], width, 6, many=1, **options) == alone[:1]
+    assert beam_search(step, [1, 2], width, 6, many=0, **options) == []
+
+
+def test_a_search_that_has_ended_is_not_asked_about_any_more():
+    asked = []
+
+    def step(tokens, which):
+        asked.append(which.tolist())
+        sure = np.where(tokens.shape[1] > which, 1, 0)  # search 0 ends first, then 1, then 2
+        with np.errstate(divide="ignore"):
+            return np.log(np.eye(2)[sure])
+
+    found = beam_search(step, 0, 1, 9, end=1, many=3)
+    assert asked == [[0, 1, 2], [1, 2], [2]]
+    assert [tokens for ((tokens, _),) in found] == [(1,), (0, 1), (0, 0, 1)]
+
+
 EVEN = np.log(np.full((1, 4), 0.25))
 
 
@@ -157,6 +229,22 @@ EVEN = np.log(np.full((1, 4), 0.25))
 def test_searches_that_cannot_be_are_refused(step, options, words):
     with pytest.raises(ValueError, match=words):
         beam_search(lambda tokens: step, **{"start": 0, "width": 2, "length": 2, **options})
+
+
+@pytest.mark.parametrize(
+    "many, words",
+    [
+        (-1, "many is a whole number of 0 or more, not -1"),
+        (2.0, "many is a whole number of 0 or more, not 2.0"),
+        (2, "forbids every token of search 1:"),
+    ],
+)
+def test_many_searches_that_cannot_be_are_refused(many, words):
+    def step(tokens, which):
+        return np.where(which[:, None] == 1, -np.inf, EVEN)
+
+    with pytest.raises(ValueError, match=words):
+        beam_search(step, 0, 2, 2, many=many)
 
 
 # ---------------------------------------------------------------- means without padding
