@@ -12,6 +12,7 @@ does not depend on how the code is broken into lines.
 import ast
 import difflib
 import inspect
+import linecache
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -99,7 +100,8 @@ def omissions(function: Callable) -> Iterator[tuple[str, Callable]]:
 def run_cells(notebook: str | Path, tag: str) -> dict[str, object]:
     """Run the code cells of a notebook that have a tag, in order; returns the names that they made.
 
-    So a script can do a lesson's longer work with the lesson's own code, which stands in one place.
+    So a script, or another lesson, can use a lesson's own code, which stands in one place. `??` and
+    tracebacks show its lines.
 
     Args:
         notebook: path of an `.ipynb` file.
@@ -120,7 +122,10 @@ def run_cells(notebook: str | Path, tag: str) -> dict[str, object]:
         raise ValueError(f"{Path(notebook).name} has no code cell with the tag {tag!r}.")
     namespace: dict[str, object] = {"__name__": Path(notebook).stem}
     for cell in cells:
-        exec(compile(cell.source, f"{Path(notebook).name}, cell {cell.id}", "exec"), namespace)
+        place = f"{Path(notebook).name}, cell {cell.id}"
+        lines = cell.source.splitlines(keepends=True)
+        linecache.cache[place] = len(cell.source), None, lines, place  # no file has these lines
+        exec(compile(cell.source, place, "exec"), namespace)
     return namespace
 
 

@@ -1,6 +1,8 @@
 """Code is counted as a reader would, edited as in an editor, and times are medians, taken in turns."""
 
+import inspect
 import time
+import traceback
 
 import nbformat
 import numpy as np
@@ -114,3 +116,14 @@ def test_tagged_cells_of_a_notebook_run_in_order(tmp_path):
     assert (made["n"], made["double"]) == (2, 4)
     with pytest.raises(ValueError, match="99-small.ipynb has no code cell with the tag 'test'"):
         code.run_cells(path, "test")
+
+
+def test_the_source_of_what_tagged_cells_make_can_be_read(tmp_path):
+    source = "n = 1\n\n\ndef broken(x):\n    return x / 0  # here"
+    cell = new_code_cell(source, metadata={"tags": ["train"]})
+    nbformat.write(new_notebook(cells=[cell]), tmp_path / "99-small.ipynb")
+    broken = code.run_cells(tmp_path / "99-small.ipynb", "train")["broken"]
+    assert inspect.getsource(broken) == "def broken(x):\n    return x / 0  # here"
+    with pytest.raises(ZeroDivisionError) as error:
+        broken(1)
+    assert "return x / 0  # here" in "".join(traceback.format_exception(error.value))
