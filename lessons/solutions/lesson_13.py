@@ -264,33 +264,3 @@ def wrong_4():
         (0.85, 0.85),
         0.85,
     ]
-
-
-def solution_5():
-    # A word without a fault is fed the same letters either way, and one with a fault has it either way.
-    return 511
-
-
-def check_5(words_right):
-    assert words_right != 489, "Those are the words with a fault under teacher forcing."
-    assert not np.isclose(words_right, 0.511), "A number of words, out of 1,000."
-    assert words_right >= 511, (
-        "Fewer? Take a word that is right under teacher forcing: which letter would the network have "
-        "fed itself otherwise?"
-    )
-    assert words_right <= 511, (
-        "More? Take a word with a fault under teacher forcing. Up to its first fault, is anything "
-        "different if the network feeds itself?"
-    )
-    return "The first fault is common to both. Only what comes behind it differs."
-
-
-HINTS_5 = [
-    "Follow one word letter by letter, under teacher forcing and without it. Where do they part?",
-    "Until the first fault the network is fed the same letters. So which words are without a fault?",
-]
-
-
-def wrong_5():
-    # fewer, as errors add up; many fewer (every fault spoils all that follows); more; the rest; a share
-    return [450, 261, 600, 489, 0.511, 0, 1000]

@@ -1,10 +1,10 @@
-"""Train what lesson 13 loads: a transformer that spells words by their sounds, for the long run.
+"""Train what lesson 13b loads: a transformer that spells words by their sounds, for the long run.
 
-    python lessons/train/lesson_13.py
+    python lessons/train/lesson_13b_spelling.py
 
-The code is the lesson's own, from its cells that are tagged `train`. Killed, it goes on where it was when it
-is called again: its checkpoints are in build/train. It writes data/weights/lesson_13.weights.h5, and in
-data/weights/lesson_13.json what each reading of the training words brought, and the scores of all three parts that were held out.
+The code is the lesson's own, from its cells that are tagged `train`, and through them lesson 13's. Killed, it goes on where it was when it
+is called again: its checkpoints are in build/train. It writes data/weights/lesson_13b_spelling.weights.h5, and in
+data/weights/lesson_13b_spelling.json what each reading of the training words brought, and the scores of all three parts that were held out.
 It takes about 50 minutes of processor time on cores that multiply in bfloat16 (AVX-512), longer on others.
 """
 
@@ -19,7 +19,7 @@ os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="2", TF_ENABL
 
 import common
 
-CHECKPOINTS = common.ROOT / "build" / "train" / "lesson_13"
+CHECKPOINTS = common.ROOT / "build" / "train" / "lesson_13b_spelling"
 LEVEL, FALLING = 24, 12  # readings of the training words at the full rate, and while it falls to 0
 BATCH, RATE, WARM, DROPOUT = 256, 1.5e-3, 300, 0.1  # the rate rises in the first 300 steps
 KEPT = 0.998  # of the averaged weights, in each step
@@ -28,7 +28,9 @@ KEPT = 0.998  # of the averaged weights, in each step
 def build(folder: Path) -> None:
     from utils.code import run_cells
 
-    lesson = run_cells(common.ROOT / "lessons" / "part2" / "13-attention.ipynb", "train")
+    lesson = run_cells(
+        common.ROOT / "lessons" / "part2" / "13b-a-network-that-writes.ipynb", "train"
+    )
     average, readings = train(lesson)
     made = {"readings": readings}
     for part in ("validation", "test", "relatives"):  # the last two for the first time
@@ -40,9 +42,9 @@ def build(folder: Path) -> None:
             made[part]["search"] = searched(lesson, average, part)
     print(made, flush=True)
     make = partial(lesson["transformer"], **lesson["LONG"])
-    common.save_half(average, make, folder / "lesson_13.weights.h5")
+    common.save_half(average, make, folder / "lesson_13b_spelling.weights.h5")
     text = json.dumps(made, separators=(",", ":"))
-    (folder / "lesson_13.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+    (folder / "lesson_13b_spelling.json").write_text(text + "\n", encoding="utf-8", newline="\n")
     shutil.rmtree(CHECKPOINTS)
 
 
@@ -150,63 +152,23 @@ def score(net, sounds, letters):
     return {what: round(float(value), 4) for what, value in figures.items()}, right
 
 
-def searched(lesson, net, part):
+def searched(lesson, net, part, many=200):
     """Shares of one part's words that beam search finds: at the head of five, among three or five, with a list."""
     import numpy as np
 
     from utils.data import load_glove
 
-    words, letters = getattr(lesson["words"], part).word, lesson["letters"]
-    start, end = letters(["[", "]"])[:, 0]
+    words = getattr(lesson["words"], part)
     listed, hits = set(load_glove().words), []
-    kept = search(net, rows(lesson, part)[0], start, end)
-    for word, texts in zip(words, kept, strict=True):
-        found = [letters.decode(text).split("]")[0] for text in texts]
-        known = next((each for each in found if each in listed), found[0])
-        hits.append([word == found[0], word in found[:3], word in found, word == known])
+    net.compile(jit_compile=False)  # XLA would compile for each length of the texts
+    for begin in range(0, len(words), many):
+        some = words[begin : begin + many]
+        for word, texts in zip(some.word, lesson["spell"](net, some.sounds, 5), strict=True):
+            found = [text for text, _ in texts]
+            known = next((each for each in found if each in listed), found[0])
+            hits.append([word == found[0], word in found[:3], word in found, word == known])
     names = ("words", "among three", "among five", "with a list")
     return {name: round(float(x), 4) for name, x in zip(names, np.mean(hits, axis=0), strict=True)}
-
-
-def search(net, sounds, start, end, width=5, many=200):
-    """Beam search as in the lesson, for many words at once: for each the texts that are kept, best first."""
-    import numpy as np
-    import tensorflow as tf
-
-    any_length = tf.TensorSpec((None, None), tf.int32)
-
-    @tf.function(input_signature=[any_length, any_length])
-    def following(heard, written):
-        return tf.nn.log_softmax(net([heard, written])[:, -1])
-
-    found = [None] * len(sounds)
-    heard = (sounds > 0).sum(1)
-    order = np.argsort(heard, kind="stable")
-    for begin in range(0, len(sounds), many):
-        chosen = order[begin : begin + many]
-        source = np.repeat(sounds[chosen, : heard[chosen].max()], width, axis=0)
-        texts = np.full((len(source), 1), start, "int32")
-        totals = np.where(np.arange(len(source)) % width, -np.inf, 0.0)  # one beginning a word
-        ended = np.zeros(len(source), bool)
-        for _ in range(16):
-            live = ~ended & (totals > -np.inf)
-            if not live.any():
-                break
-            likely = following(source[live], texts[live]).numpy()
-            longer = np.full((len(source), likely.shape[1]), -np.inf)
-            longer[live] = totals[live, None] + likely
-            longer[ended, 0] = totals[ended]  # what has ended competes, with padding behind it
-            longer = longer.reshape(len(chosen), -1)
-            best = np.argsort(-longer, axis=1, kind="stable")[:, :width]
-            totals = np.take_along_axis(longer, best, 1).ravel()
-            rows_of = width * np.arange(len(chosen))[:, None] + best // likely.shape[1]
-            tokens = (best % likely.shape[1]).astype("int32")
-            texts = np.column_stack([texts[rows_of.ravel()], tokens.ravel()])
-            ended = ended[rows_of.ravel()] | (tokens.ravel() == end)
-        kept = texts[:, 1:].reshape(len(chosen), width, -1)
-        for place, each in zip(chosen, kept, strict=True):
-            found[place] = each
-    return found
 
 
 if __name__ == "__main__":
