@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 __all__ = ["frechet"]
 
@@ -33,11 +34,12 @@ def frechet(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
         ValueError: not two tables with the same columns, fewer than 2 rows for each column, from which
             no covariance can be told, or numbers that are not finite.
     """
-    (mean_a, root_a), (mean_b, root_b) = _gaussian(a, "a"), _gaussian(b, "b")
-    if len(mean_a) != len(mean_b):
-        raise ValueError(f"a has {len(mean_a)} features, and b has {len(mean_b)}.")
-    # With A = Q'Q and B = R'R, the trace of (A B)^½ is the sum of the singular values of Q R'.
-    shared = np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
+    with threadpool_limits(1, "blas"):  # small tables: more threads spin, waiting for one another
+        (mean_a, root_a), (mean_b, root_b) = _gaussian(a, "a"), _gaussian(b, "b")
+        if len(mean_a) != len(mean_b):
+            raise ValueError(f"a has {len(mean_a)} features, and b has {len(mean_b)}.")
+        # With A = Q'Q and B = R'R, the trace of (A B)^½ is the sum of the singular values of Q R'.
+        shared = np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
     apart = ((mean_a - mean_b) ** 2).sum() + (root_a**2).sum() + (root_b**2).sum() - 2 * shared
     return max(float(apart), 0.0)  # rounding alone can bring it below 0
 
