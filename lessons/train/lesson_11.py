@@ -62,7 +62,7 @@ def run(lesson, name):
     if name == "told":
         game, more, orders = lesson["Told"], lesson["CLASSES"], lesson["orders"]
     else:
-        game, more, orders = lesson["Duel"], 0, None
+        game, more, orders = lesson["Steady"], 0, None
     players = lesson["new_generator"](lesson["NOISE"] + more), lesson["new_critic"](more or 1)
     steps = READINGS[name] * (len(lesson["real"]) // lesson["BATCH"])
     duel = game(*players, rate=keras.optimizers.schedules.CosineDecay(1e-3, steps))
