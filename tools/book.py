@@ -37,11 +37,16 @@ PAGES += [DATA / "README.md", *sorted(DATA.glob("*/README.md"))]
 # In book/index.md: here is the list of a folder's lessons.
 LIST = re.compile(r"<!-- lessons of (.*) -->")
 PICTURE = re.compile(r'<img [^>]*src="data:image/\w+;base64,([^"]+)"')
-THUMBNAIL = (480, 300)  # pixels of a lesson's picture on the first page
+THUMBNAIL = (720, 450)  # pixels of a lesson's picture on the first page
 # Of a link in Markdown, what it leads to; where it leads outside or within the page there is no match.
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)[^)\s#]+")
-# What a data card begins with in the book: the page about the data leads to it, no table of contents.
-ORPHAN = "---\norphan: true\n---\n\n"
+# What ends the page about the data in the book: its cards stand below it in the navigation.
+CARDS = "\n```{toctree}\n:hidden:\n:glob:\n\n*/README\n```\n"
+# What lessons say to somebody who has a kernel, and what the book says instead.
+FOR_READERS = {
+    "You wrote down no guess. What came out": "What came out",
+    "Run this cell to change:": "In the notebook you can change:",
+}
 
 
 def main() -> int:
@@ -73,8 +78,8 @@ def gather(folder: Path) -> None:
         if page.suffix == ".ipynb":
             nbformat.write(for_the_book(nbformat.read(page, as_version=4), page), copy)
         else:
-            begins = ORPHAN if page.parent.parent == DATA else ""
-            copy.write_text(begins + with_links(page.read_text("utf-8"), page), encoding="utf-8")
+            ends = CARDS if page.parent == DATA else ""
+            copy.write_text(with_links(page.read_text("utf-8"), page) + ends, encoding="utf-8")
     shutil.copytree(DATA / "thumbnails", folder / "data" / "thumbnails")
     first_page = (CONFIGURATION / "index.md").read_text("utf-8")
     first_page = first_page.replace("COURSE_URL", hygiene.COURSE_URL)
@@ -83,13 +88,17 @@ def gather(folder: Path) -> None:
 
 
 def for_the_book(notebook, path: Path):
-    """A lesson with its links led on, its set-up cell folded away and its language named; in place."""
+    """A lesson, changed in place: links led on, set-up cell folded away, language named, readers spoken to."""
     notebook.metadata.language_info["pygments_lexer"] = "ipython3"  # Python, and lines for a shell
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = with_links(cell.source, path)
         elif cell.source == hygiene.setup_source():
             cell.metadata.setdefault("tags", []).append("hide-input")
+        for output in cell.get("outputs", []):
+            for said, instead in FOR_READERS.items():
+                if said in (page := output.get("data", {}).get("text/html", "")):
+                    output.data["text/html"] = page.replace(said, instead)
     return notebook
 
 
@@ -132,7 +141,7 @@ def lessons_of(part: Path, folder: Path) -> str:
 
 
 def write_thumbnail(cells, path: Path) -> str:
-    """Write the middle of a lesson's first picture to a small one; its Markdown, empty without any."""
+    """Write a lesson's first picture, whole, to a small one; its Markdown, empty without any."""
     from PIL import Image, ImageOps
 
     for cell in cells:
@@ -140,7 +149,7 @@ def write_thumbnail(cells, path: Path) -> str:
             page = output.get("data", {}).get("text/html", "")
             if (found := PICTURE.search(page)) and not page.startswith(guesses.BEGIN):
                 picture = Image.open(io.BytesIO(base64.b64decode(found[1]))).convert("RGB")
-                ImageOps.fit(picture, THUMBNAIL).save(path)
+                ImageOps.pad(picture, THUMBNAIL, color="white").save(path)
                 return f"![]({path.name})"
     return ""
 

@@ -1,6 +1,8 @@
 """The web book is whole: made without a warning, no link is dead, nothing comes from the network, and every page can
 be read on a phone and on a wide screen, light and dark, by those who do not see or have no pointer."""
 
+import base64
+import io
 import re
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
+from PIL import Image, ImageChops, ImageOps
 
 from tools import book, hygiene
 
@@ -55,6 +58,8 @@ ASK_AXE = """() => {
             `${rule.id}: ${rule.help}: ${rule.nodes.slice(0, 3).map(node => node.html).join(' ')}`);
     };
 }"""
+OUT_OF_FRAME = """() => [...document.querySelectorAll('div.cell pre')]
+    .filter(lines => lines.scrollWidth > lines.clientWidth).map(lines => lines.innerText)"""
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -127,6 +132,53 @@ def test_every_page_is_there(made):
     assert [page for page in PAGES if not (made / f"{page}.html").exists()] == []
 
 
+def test_a_page_is_called_in_one_way(made):
+    titles = {
+        page: re.search(r"<title>(.*?)</title>", (made / f"{page}.html").read_text("utf-8"))[1]
+        for page in PAGES
+    }
+    assert titles.pop("index") == "Thinking in Keras"
+    assert all(title.endswith(" &#8212; Thinking in Keras") for title in titles.values())
+    assert len(set(titles.values())) == len(titles)
+    table = titles["lessons/README"].partition(" &#8212;")[0]
+    assert f">{table}</a>" in (made / "index.html").read_text("utf-8"), "as the navigation does"
+
+
+def test_every_page_stands_in_the_navigation(made, page):
+    for name in PAGES:
+        page.goto((made / f"{name}.html").as_uri())
+        here = page.locator(".bd-docs-nav a.current")
+        assert here.count() >= (name != "index"), name
+        assert page.locator("a.left-prev").count() == (name != "index"), name
+
+
+def test_nobody_is_told_to_do_what_a_page_cannot(made):
+    changed = 0
+    for name in PAGES:
+        text = (made / f"{name}.html").read_text("utf-8")
+        assert [said for said in book.FOR_READERS if said in text] == [], name
+        changed += sum(text.count(instead) for instead in book.FOR_READERS.values())
+    assert changed > 100
+
+
+@pytest.mark.parametrize("size", [(1000, 200), (200, 1000), (720, 450)])
+def test_a_lesson_is_shown_by_a_whole_picture(tmp_path, size):
+    framed = ImageOps.expand(Image.new("RGB", size, "white"), border=60, fill="red")
+    data = io.BytesIO()
+    framed.save(data, "PNG")
+    page = f'<img src="data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}">'
+    book.write_thumbnail([{"outputs": [{"data": {"text/html": page}}]}], tmp_path / "small.webp")
+    small = Image.open(tmp_path / "small.webp")
+    left, top, right, bottom = (
+        ImageChops.difference(small, Image.new("RGB", small.size, "white"))
+        .convert("L")
+        .point(lambda value: 255 * (value > 40))
+        .getbbox()
+    )
+    assert small.size == book.THUMBNAIL
+    assert (right - left) / (bottom - top) == pytest.approx(framed.width / framed.height, rel=0.05)
+
+
 def broken(parsed):
     """Links and loaded files within the book that are not there."""
     for path, page in parsed.items():
@@ -190,6 +242,20 @@ def test_a_page(made, page, name):
         assert page.evaluate(PALE_WORDS) == []
     assert errors == []
     assert [address for address in outside if address.startswith("http")] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_printed_line_runs_out_of_its_frame(made, page, name):
+    page.goto((made / f"{name}.html").as_uri())
+    page.evaluate(OPEN_ALL)
+    assert page.evaluate(OUT_OF_FRAME) == []
+
+
+def test_a_figure_keeps_its_colours_on_a_dark_page(made, page):
+    page.emulate_media(color_scheme="dark")
+    page.goto((made / "lessons/part2/10-super-resolution.html").as_uri())
+    figure = page.locator("div.cell_output img").first
+    assert figure.evaluate("figure => getComputedStyle(figure).filter") == "brightness(0.85)"
 
 
 def test_axe_would_notice(made, page):
