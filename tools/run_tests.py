@@ -35,8 +35,9 @@ BROWSER = ["pytest", "tests/browser", *PARALLEL]
 # Runs pytest in processes of its own, and writes one report like pytest's.
 CONFORMANCE = ["tests.conformance", "--subset"]
 LESSON_01 = ["pytest", "lessons/part1/01-recognise-anything.ipynb", *NBVAL]
-# A developer's own settings, which the tests have to do without.
-SETTINGS = ("KERAS_THEANO_ENGINE", "THINKING_IN_KERAS_FULL")
+# Settings of a developer or of a machine, which the tests have to do without: without bytecode that is kept, each of their
+# many processes would compile all that it imports anew, some ten seconds for TensorFlow.
+SETTINGS = ("KERAS_THEANO_ENGINE", "THINKING_IN_KERAS_FULL", "PYTHONDONTWRITEBYTECODE")
 
 
 @dataclass(frozen=True)

@@ -50,10 +50,12 @@ def test_a_stage_gets_the_engine_it_names_and_no_setting_of_the_developers(
         "def test_a():\n"
         "    assert os.environ.get('KERAS_THEANO_ENGINE') == 'tensorflow'\n"
         "    assert 'THINKING_IN_KERAS_FULL' not in os.environ\n"
+        "    assert 'PYTHONDONTWRITEBYTECODE' not in os.environ\n"
         "def test_b(): assert 'KERAS_THEANO_ENGINE' not in os.environ\n"
     )
     monkeypatch.setenv("KERAS_THEANO_ENGINE", "jax")
     monkeypatch.setenv("THINKING_IN_KERAS_FULL", "1")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     command = ["pytest", "test_four.py", "-k"]
     one = run_tests.Stage("one", [*command, "test_a"], engine="tensorflow")
     monkeypatch.setattr(
