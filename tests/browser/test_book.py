@@ -251,6 +251,20 @@ def test_no_printed_line_runs_out_of_its_frame(made, page, name):
     assert page.evaluate(OUT_OF_FRAME) == []
 
 
+def test_what_a_cell_prints_stands_near_it(made, page):
+    page.goto((made / f"{LESSON}.html").as_uri())
+    gaps = page.evaluate(
+        """() => [...document.querySelectorAll('div.cell')].flatMap(cell => {
+            const printed = cell.querySelector(':scope > .cell_output > .stream:first-child');
+            const code = cell.querySelector(':scope > .cell_input');
+            if (!printed || !code) return [];
+            return [printed.getBoundingClientRect().top - code.getBoundingClientRect().bottom];
+        })"""
+    )
+    assert len(gaps) > 10
+    assert max(gaps) < 12, "pixels"
+
+
 def test_a_figure_keeps_its_colours_on_a_dark_page(made, page):
     page.emulate_media(color_scheme="dark")
     page.goto((made / "lessons/part2/10-super-resolution.html").as_uri())
