@@ -415,6 +415,7 @@ def here(course, monkeypatch):
         monkeypatch.setattr(workbook, name, (course.clone / path).resolve())
     shell = types.SimpleNamespace(user_ns={}, inputs=[])
     shell.set_next_input = shell.inputs.append
+    shell.events = types.SimpleNamespace(register=lambda event, function: None)
     shell.history_manager = types.SimpleNamespace(input_hist_raw=["", 'workbook.update("00")'])
     monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
     monkeypatch.setenv("JPY_SESSION_NAME", str(course.work()))
