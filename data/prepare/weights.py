@@ -16,6 +16,9 @@ ROOT = DATA.parent
 
 def build(folder: Path) -> None:
     shutil.copy(ROOT / "LICENSE", folder / "LICENCE")
+    shutil.copy(
+        DATA / "english_french" / "GPL-2.txt", folder
+    )  # of the weights made from its sentences
     for script in sorted((ROOT / "lessons" / "train").glob("lesson_*.py")):
         subprocess.run([sys.executable, script, folder], check=True)
 

@@ -122,3 +122,41 @@ def wrong_3():
         (0.24, 0.21),
         0.24,
     ]
+
+
+def solution_4():
+    # he stands there 7 + 5 times, er 5 + 1 + 1. Joined, he is one letter: r follows it five times, and e only twice.
+    return 7 + 5, 5
+
+
+def check_4(join_counts):
+    first, second = join_counts
+    assert (first, second) != (5, 12), "The other way round: first the first join."
+    assert first not in (2, 3), (
+        "In how many words a pair is does not matter. How often do these words stand there?"
+    )
+    assert first != 7, (
+        "er is there 5 + 1 + 1 times, and he in `he` alone seven times. Is he in another word, too?"
+    )
+    assert first != 14, "Those are all words. Which pair is in most of them, and in how many?"
+    assert first == 12, "Count each pair as often as its words stand in the text. Which has most?"
+    assert second != 7, (
+        "Count anew after the first join. Where do e and r still stand side by side, and how often?"
+    )
+    assert second != 2, "So often e and r are left. But does any pair stand there more often now?"
+    assert second != 12, "All of these are one letter by now. What stands beside it most often?"
+    assert second == 5, "After the first join, he is one letter. Beside which one is it most often?"
+    return (
+        "First he, then her: a common word becomes one piece. newer and wider keep an e and an r."
+    )
+
+
+HINTS_4 = [
+    "Count h-e and e-r: each as often as the words that have it.",
+    "he is joined first. Then he-r stands there five times, and e-r only in newer and wider.",
+]
+
+
+def wrong_4():
+    # er first; words counted once; not counted anew; what is left of er; the same once more; the other way round
+    return [(7, 12), (3, 2), (2, 1), (12, 7), (12, 2), (12, 12), (5, 12), (14, 5), (12, 6), 12]

@@ -18,11 +18,10 @@ from pathlib import Path
 os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="2", TF_ENABLE_ONEDNN_OPTS="1")
 
 import common
+import writing
 
 CHECKPOINTS = common.ROOT / "build" / "train" / "lesson_13b_spelling"
-LEVEL, FALLING = 24, 12  # readings of the training words at the full rate, and while it falls to 0
-BATCH, RATE, WARM, DROPOUT = 256, 1.5e-3, 300, 0.1  # the rate rises in the first 300 steps
-KEPT = 0.998  # of the averaged weights, in each step
+PLAN = writing.Plan(level=24, falling=12, batch=256, rate=1.5e-3, warm=300, dropout=0.1)
 
 
 def build(folder: Path) -> None:
@@ -31,7 +30,11 @@ def build(folder: Path) -> None:
     lesson = run_cells(
         common.ROOT / "lessons" / "part2" / "13b-a-network-that-writes.ipynb", "train"
     )
-    average, readings = train(lesson)
+    make = partial(lesson["transformer"], **lesson["LONG"])
+    valid = [each[:2000] for each in rows(lesson, "validation")]
+    average, readings = writing.train(
+        make, *rows(lesson, "train"), lambda net: score(net, *valid)[0], CHECKPOINTS, PLAN
+    )
     made = {"readings": readings}
     for part in ("validation", "test", "relatives"):  # the last two for the first time
         made[part], right = score(average, *rows(lesson, part))
@@ -41,98 +44,15 @@ def build(folder: Path) -> None:
         if part != "validation":
             made[part]["search"] = searched(lesson, average, part)
     print(made, flush=True)
-    make = partial(lesson["transformer"], **lesson["LONG"])
     common.save_half(average, make, folder / "lesson_13b_spelling.weights.h5")
     text = json.dumps(made, separators=(",", ":"))
     (folder / "lesson_13b_spelling.json").write_text(text + "\n", encoding="utf-8", newline="\n")
     shutil.rmtree(CHECKPOINTS)
 
 
-def speller(lesson, policy, dropout=0.0, weights=None):
-    """The lesson's transformer, in the precision that a policy of Keras names, from seed 0 or with a net's weights."""
-    import keras
-
-    keras.utils.set_random_seed(0)
-    keras.config.set_dtype_policy(policy)
-    net = lesson["transformer"](**lesson["LONG"], dropout=dropout)
-    keras.config.set_dtype_policy("float32")
-    if weights is not None:
-        net.set_weights(weights.get_weights())
-    return net
-
-
 def rows(lesson, part):
     """The sounds and the letters of one part's words, as numbers: two int32 arrays, a row for each word."""
     return [each.astype("int32") for each in lesson["spelling"](getattr(lesson["words"], part))]
-
-
-def batches(sounds, letters, epoch):
-    """Words of one length together, which saves padding; other batches, and in another order, in each epoch."""
-    import numpy as np
-
-    random = np.random.default_rng(epoch)
-    heard, written = (sounds > 0).sum(1), (letters > 0).sum(1)
-    order = np.lexsort((random.random(len(sounds)), heard, written))
-    starts = np.arange(random.integers(BATCH), len(sounds) - BATCH + 1, BATCH)
-    for start in random.permutation(starts):
-        chosen = order[start : start + BATCH]
-        yield sounds[chosen, : heard[chosen].max()], letters[chosen, : written[chosen].max()]
-
-
-def train(lesson):
-    """Train for all readings; returns the averaged net, and a dict of lists: a figure for each reading."""
-    import tensorflow as tf
-    from keras import losses, optimizers
-
-    from utils.tf import descend, fit
-
-    sounds, letters = rows(lesson, "train")
-    valid = [each[:2000] for each in rows(lesson, "validation")]
-    steps = len(sounds) // BATCH - 1  # the first batch starts anywhere, so the last may be cut off
-
-    class Rate(optimizers.schedules.LearningRateSchedule):
-        """Up, level, down."""
-
-        def __call__(self, step):
-            step = tf.cast(step, tf.float32)
-            left = (LEVEL + FALLING - step / steps) / FALLING
-            return RATE * tf.minimum((step + 1) / WARM, tf.clip_by_value(left, 0.0, 1.0))
-
-    net = speller(lesson, "mixed_bfloat16", DROPOUT)
-    average = speller(lesson, "float32", weights=net)
-    adam = optimizers.Adam(Rate(), beta_2=0.99, clipnorm=1.0)
-    adam.build(net.trainable_variables)
-    cost = losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0)
-
-    any_length = tf.TensorSpec((None, None), tf.int32)  # one graph for all
-
-    @tf.function(input_signature=[any_length, any_length])
-    def step(heard, written):
-        def loss():
-            logits = net([heard, written[:, :-1]], training=True)
-            return cost(written[:, 1:], tf.cast(logits, tf.float32))
-
-        found = descend(loss, adam, net.trainable_variables)
-        for mean, weight in zip(average.weights, net.weights, strict=True):
-            mean.assign(KEPT * mean + (1 - KEPT) * weight)
-        return found
-
-    def look(epoch, metrics):
-        print(epoch, {what: round(value, 4) for what, value in metrics.items()}, flush=True)
-
-    history = fit(
-        step,
-        lambda epoch: batches(sounds, letters, epoch),
-        LEVEL + FALLING,
-        steps_per_epoch=steps,
-        validate=lambda: score(average, *valid)[0],
-        on_epoch=look,
-        checkpoint=CHECKPOINTS,
-        state={"net": net, "average": average, "optimizer": adam},
-        save_every=50,
-        progress=False,
-    )
-    return average, {what: [round(v, 4) for v in values] for what, values in history.items()}
 
 
 def score(net, sounds, letters):
