@@ -25,6 +25,7 @@ class Plan:
     dropout: float
     smoothing: float = 0.0  # share of the loss that asks for all tokens alike
     beta: float = 0.99  # Adam's memory for squares
+    seed: int = 0
 
 
 def train(make: Callable, source, target, validate: Callable, folder: Path, plan: Plan):
@@ -38,9 +39,7 @@ def train(make: Callable, source, target, validate: Callable, folder: Path, plan
 
     from utils.tf import descend, fit
 
-    steps = (
-        len(source) // plan.batch - 1
-    )  # the first batch starts anywhere, so the last may be cut off
+    steps = len(source) // plan.batch - 1  # the first starts anywhere, so the last may be cut off
 
     class Rate(keras.optimizers.schedules.LearningRateSchedule):
         """Up, level, down."""
@@ -50,7 +49,7 @@ def train(make: Callable, source, target, validate: Callable, folder: Path, plan
             left = (plan.level + plan.falling - step / steps) / plan.falling
             return plan.rate * tf.minimum((step + 1) / plan.warm, tf.clip_by_value(left, 0.0, 1.0))
 
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(plan.seed)
     keras.config.set_dtype_policy("mixed_bfloat16")
     net = make(dropout=plan.dropout)
     keras.config.set_dtype_policy("float32")
