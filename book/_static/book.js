@@ -1,3 +1,10 @@
+// The theme's arrows that unfold the pages below a page have no name for those who do not see them.
+document.addEventListener("DOMContentLoaded", () => {
+    for (const arrow of document.querySelectorAll(".bd-docs-nav summary")) {
+        arrow.setAttribute("aria-label", "The pages below");
+    }
+});
+
 // What the glossary says of a word is shown where the pointer, or the keyboard's focus, rests on it.
 
 document.addEventListener("DOMContentLoaded", () => {
