@@ -80,8 +80,8 @@ def test_a_failing_cell_is_noticed(page, course):
     lab.open_notebook(page, address, "failing.ipynb")
     assert not lab.run_all(page, seconds=60)
     assert colab.faults(page.evaluate(lab.CELLS)) == [
-        "ZeroDivisionError in: 1 / 0",
-        "not run: print('after')",
+        "ZeroDivisionError in: `1 / 0`",
+        "not run: `print('after')`",
     ]
 
 
