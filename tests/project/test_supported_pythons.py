@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from course_in_small import ROOT
+from course_in_small import ROOT, SmallCourse
 from packaging.specifiers import SpecifierSet
 
 from tools import environment
@@ -49,6 +49,12 @@ def pretend_python(folder: Path, name: str, version: str) -> Path:
     return command
 
 
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """A course that has no uv of its own: the one in this course's build folder would fetch a Python."""
+    return SmallCourse(tmp_path / "course", tmp_path / "wheels").root
+
+
 def path_without_python(folder: Path) -> dict[str, str]:
     """Environment variables with which only sh, dirname, make and ``folder`` are found."""
     for tool in ("sh", "dirname", "make"):
@@ -57,9 +63,11 @@ def path_without_python(folder: Path) -> dict[str, str]:
     return {"PATH": str(folder)}
 
 
-def find_python(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess:
+def find_python(
+    root: Path, environment: dict[str, str], *arguments: str
+) -> subprocess.CompletedProcess:
     return subprocess.run(
-        ["sh", str(ROOT / "tools" / "find-python"), *arguments],
+        ["sh", str(root / "tools" / "find-python"), *arguments],
         env=environment,
         capture_output=True,
         text=True,
@@ -88,41 +96,43 @@ def test_other_versions_get_one_line(tmp_path, version):
 
 
 @posix
-def test_no_python_at_all_gets_one_line(tmp_path):
-    done = find_python(path_without_python(tmp_path))
+def test_no_python_at_all_gets_one_line(root, tmp_path):
+    done = find_python(root, path_without_python(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("No supported Python found: " + WANTED)
 
 
 @posix
-def test_only_old_pythons_get_one_line_that_names_them(tmp_path):
+def test_only_old_pythons_get_one_line_that_names_them(root, tmp_path):
     environment = path_without_python(tmp_path)
     pretend_python(tmp_path, "python3", "3.9.18")
     pretend_python(tmp_path, "python", "2.7.18")
-    done = find_python(environment)
+    done = find_python(root, environment)
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
     assert "(python3 is 3.9.18, python is 2.7.18): " + WANTED in done.stderr
 
 
 @posix
-def test_a_supported_python_is_found_behind_an_old_one(tmp_path):
+def test_a_supported_python_is_found_behind_an_old_one(root, tmp_path):
     environment = path_without_python(tmp_path)
     pretend_python(tmp_path, "python3", "3.9.18")
     pretend_python(tmp_path, "python3.12", "3.12.1")
-    assert find_python(environment).stdout == "python3.12\n"
+    assert find_python(root, environment).stdout == "python3.12\n"
     pretend_python(tmp_path, "python3", "3.11.7")
-    assert find_python(environment).stdout == "python3\n", "the learner's own python3 goes first"
+    assert find_python(root, environment).stdout == "python3\n", (
+        "the learner's own python3 goes first"
+    )
 
 
 @posix
-def test_a_named_python_is_taken_or_refused_but_never_replaced(tmp_path):
+def test_a_named_python_is_taken_or_refused_but_never_replaced(root, tmp_path):
     environment = path_without_python(tmp_path)
     old = pretend_python(tmp_path, "python3.9", "3.9.18")
     pretend_python(tmp_path, "python3", "3.11.7")
-    assert WANTED in find_python(environment, str(old)).stderr
-    missing = find_python(environment, "nonesuch")
+    assert WANTED in find_python(root, environment, str(old)).stderr
+    missing = find_python(root, environment, "nonesuch")
     assert missing.returncode == 1
     assert missing.stderr == f"PYTHON=nonesuch does not start: {WANTED}.\n"
 
@@ -130,11 +140,11 @@ def test_a_named_python_is_taken_or_refused_but_never_replaced(tmp_path):
 @posix
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 @pytest.mark.parametrize("target", ["lab", "test"])
-def test_make_refuses_with_that_line_alone(tmp_path, target):
+def test_make_refuses_with_that_line_alone(root, tmp_path, target):
     environment = path_without_python(tmp_path)
     pretend_python(tmp_path, "python3", "3.8.18")
     done = subprocess.run(
-        ["make", target], cwd=ROOT, env=environment, capture_output=True, text=True
+        ["make", target], cwd=root, env=environment, capture_output=True, text=True
     )
     assert done.returncode != 0
     assert done.stdout == ""
