@@ -32,16 +32,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools import build_environment, installer, wheel  # noqa: E402
+from tools import build_environment, installer, notebook, wheel  # noqa: E402
 
 FOLDER = ROOT / "build" / "support-matrix"
 COLAB = ROOT / "tools" / "constraints-colab.txt"
 LOCK, TEST_LOCK = build_environment.LOCK, build_environment.TEST_LOCK
-LESSONS = sorted(
-    str(path.relative_to(ROOT))
-    for path in (ROOT / "lessons").glob("**/[0-9][0-9]*.ipynb")
-    if '"name": "python3"' in path.read_text(encoding="utf-8")  # 02b has the kernel of 2017
-)
+LESSONS = [str(path.relative_to(ROOT)) for path in notebook.own_kernels()]
 
 QUIET = ("-q", "-p", "no:cacheprovider", "--durations=5", "--durations-min=10")
 UNIT = ("-m", "pytest", "tests/keras_theano", "tests/utils", "-m", "not slow", *QUIET)
