@@ -74,7 +74,7 @@ from keras_theano import hook, setting
 from keras_theano.setting import engine, mode, set_mode
 
 #: The course's too: both pyproject.toml read it here.
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 __all__ = ["Tensor", "device", "engine", "gradients", "interpreter", "mode", "set_mode"]
 

@@ -66,11 +66,26 @@ def test_the_engine_says_what_its_page_says():
         assert (folder / path).exists(), path
 
 
-def test_each_change_is_sorted_by_what_it_is_and_where():
-    unreleased = (ROOT / "CHANGELOG.md").read_text("utf-8").partition("\n## Unreleased\n")[2]
+def changes() -> dict[str, list[str]]:
+    """The lines of each version in CHANGELOG.md, by its heading."""
+    _, *parts = (ROOT / "CHANGELOG.md").read_text("utf-8").split("\n## ")
+    return {heading: lines for heading, *lines in (part.splitlines() for part in parts)}
+
+
+def test_the_newest_version_is_the_one_that_the_engine_names():
+    unreleased, *released = changes()
+    assert unreleased == "Unreleased"
+    version, day = released[0].split(" - ")
+    source = (ROOT / "keras_theano" / "__init__.py").read_text("utf-8")
+    assert f'\n__version__ = "{version}"\n' in source
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", day)
+
+
+@pytest.mark.parametrize("version", changes())
+def test_each_change_is_sorted_by_what_it_is_and_where(version):
     kind = place = None
     seen = []
-    for line in unreleased.partition("\n## ")[0].splitlines():
+    for line in changes()[version]:
         if line.startswith("### "):
             kind, place = line[4:], None
         elif line.startswith("#### "):
