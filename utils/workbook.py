@@ -46,6 +46,20 @@ ROOT = Path(__file__).resolve().parent.parent
 LESSONS = ROOT / "lessons"
 WORK = ROOT / "work"
 KEY = "thinking_in_keras"  # of the notebook metadata in which a copy remembers what it began with
+# What JupyterLab writes into the metadata as soon as it opens a notebook. A copy that has it already closes
+# without a question: otherwise a learner who only looked is asked to save changes that they did not make.
+OPENED = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+        "version": ".".join(map(str, sys.version_info[:3])),
+    },
+}
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)[^)#\s]+")
 CHECK = re.compile(r"""\bcheck\(\s*["'](\w+\.\d+)["']""")
 
@@ -342,7 +356,11 @@ def _fresh(lesson):
         "lesson": lesson.relative_to(LESSONS).as_posix(),
         "cells": _marks(cells),
     }
-    return {**notebook, "cells": cells, "metadata": {**notebook["metadata"], KEY: base}}
+    metadata = {**notebook["metadata"], KEY: base}
+    # Lesson 02b has a kernel of its own.
+    if metadata.get("kernelspec", {}).get("name") == "python3":
+        metadata.update(OPENED)
+    return {**notebook, "cells": cells, "metadata": metadata}
 
 
 def _marks(cells):

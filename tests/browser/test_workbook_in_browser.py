@@ -1,4 +1,5 @@
-"""A learner's copy in JupyterLab: told of a newer version, updated from within, progress kept."""
+"""A learner's copy in JupyterLab: looked at without a question, told of a newer version, updated from within,
+progress kept."""
 
 import shutil
 import subprocess
@@ -18,6 +19,8 @@ SAVED = """async () => {
     await window.jupyterapp.commands.execute('docmanager:save');
     await window.jupyterapp.shell.currentWidget.context.ready;
 }"""
+KERNEL_TOLD = "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.info; }"
+CHANGED = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
 PRINTED = """() => window.jupyterapp.shell.currentWidget.content.activeCell.model.toJSON().outputs
     .map(output => output.text ?? output.evalue).flat().join('')"""
 
@@ -108,6 +111,16 @@ def test_an_answer_comes_into_the_newer_version(page, clone):
         'hours = ...\ncheck("0.1", hours)',
     ]
     assert (folder / "work" / "old" / "00-start-here-1.ipynb").exists()
+
+
+def test_a_copy_that_was_only_looked_at_has_nothing_to_save(page, clone):
+    address, _ = clone
+    lab.open_notebook(page, address, "work/part1/01-the-second.ipynb")
+    page.evaluate(KERNEL_TOLD)
+    page.wait_for_timeout(1000)  # time enough to write what the kernel said into the page
+    assert page.evaluate(CHANGED) is False
+    type_into(page, 3, TYPED)
+    assert page.evaluate(CHANGED) is True
 
 
 def test_progress_survives_a_restart_and_leads_on(page, clone):
