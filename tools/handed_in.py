@@ -71,6 +71,7 @@ class Notebook:
     cells: list["Cell"]
     lesson: str  # what it says that it was copied from, such as "part1/01-...ipynb", or ""
     marks: set[str]  # fingerprints of the cells that it began with, where it remembers
+    untouched: bool  # a copy in which nothing was run, written or taken out
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class Cell:
     source: str
     printed: str
     error: str  # the name of the error that it ended with, or ""
+    ran: bool  # whether it has outputs
     mark: str  # its fingerprint
 
 
@@ -182,11 +184,15 @@ def read_notebook(path: Path) -> Notebook:
         raise Unreadable("is no notebook")
     cells = [_cell(cell) for cell in notebook["cells"] if isinstance(cell, dict)]
     marks = _inside(notebook, "metadata", workbook.KEY, "cells")
-    marks = [mark for mark in marks if isinstance(mark, str)] if isinstance(marks, list) else []
+    marks = marks if isinstance(marks, list) else []
+    marks = [mark.rpartition(" ")[2] for mark in marks if isinstance(mark, str)]
     return Notebook(
         cells,
         _text(_inside(notebook, "metadata", workbook.KEY, "lesson")),
-        {mark.rpartition(" ")[2] for mark in marks},
+        set(marks),
+        untouched=marks != []
+        and marks == [cell.mark for cell in cells]
+        and not any(cell.ran for cell in cells),
     )
 
 
@@ -201,6 +207,7 @@ def _cell(cell):
         source,
         "".join(_text(output.get("text")) for output in streams),
         errors[-1] or "an error" if errors else "",
+        bool(outputs),
         workbook.fingerprint({"cell_type": kind, "source": source}),
     )
 
@@ -323,10 +330,14 @@ def plain(text: str) -> str:
 def collect(folder: Path) -> tuple[dict[str, dict[str, Work]], list[str]]:
     """Read all that is in a folder.
 
+    A learner's `work/` holds copies of all lessons: one that is as it was made counts only where
+    another file tells of that lesson, too.
+
     Returns:
         What was done, by learner and lesson's number, and a sentence for each file that says nothing.
     """
-    found, faults, empty_handed = defaultdict(lambda: defaultdict(Work)), [], {}
+    found, faults = defaultdict(lambda: defaultdict(Work)), []
+    untouched, empty_handed = [], {}
     for path in _files(folder):
         place = path.relative_to(folder)
         learner = learner_of(place) or plain(folder.resolve().name)
@@ -334,18 +345,26 @@ def collect(folder: Path) -> tuple[dict[str, dict[str, Work]], list[str]]:
             if path.suffix == ".ipynb":
                 notebook = read_notebook(path)
                 for lesson in lessons_in(notebook, path.stem):
-                    understand(notebook, lesson, found[learner][lesson.number])
+                    if notebook.untouched:
+                        untouched.append((learner, notebook, lesson))
+                    else:
+                        understand(notebook, lesson, found[learner][lesson.number])
             elif path.name == "progress.json":
                 understand_progress(read(path), found[learner])
             elif path.suffix.lower() in ARCHIVES:
                 raise Unreadable("is packed: unpack it first")
             elif len(place.parts) > 1:
-                empty_handed.setdefault(learner, place)
+                empty_handed.setdefault(learner, f"no notebook, but {_shown(place)}")
         except Unreadable as fault:
             faults.append(f"{_shown(place)} {fault}.")
-    for learner, place in empty_handed.items():
-        if learner not in found and not any(fault.startswith(learner) for fault in faults):
-            faults.append(f"{learner} handed in no notebook, but {_shown(place)}.")
+    for learner, notebook, lesson in untouched:
+        if lesson.number in found.get(learner, {}):
+            understand(notebook, lesson, found[learner][lesson.number])
+        else:
+            empty_handed[learner] = "lessons in which nothing was run or written"
+    for learner, what in empty_handed.items():
+        if not found.get(learner) and not any(fault.startswith(learner) for fault in faults):
+            faults.append(f"{learner} handed in {what}.")
     return found, faults
 
 

@@ -250,6 +250,33 @@ def test_a_learners_own_work_folder_is_one_learner(tmp_path):
     assert table(tmp_path / "Ann")["Ann", "01"][0] == "1"
 
 
+def test_lessons_that_were_not_begun_make_no_rows(tmp_path):
+    for learner in ("Ann", "Ben"):
+        for lesson in workbook.lessons():
+            place = tmp_path / learner / lesson.relative_to(workbook.LESSONS)
+            put(place, workbook._fresh(lesson))
+    begun = answer(workbook._fresh(START), "0.1", right("0.1"))
+    put(tmp_path / "Ann" / START.name, begun)
+    put(tmp_path / "Ben" / "progress.json", {})
+    put(tmp_path / "Ann" / "progress.json", {"01": {"exercises": {"1.1": "right"}}})
+    assert sorted(table(tmp_path)) == [("Ann", "00"), ("Ann", "01")]
+    assert table(tmp_path)["Ann", "00"][5] == "0.1 (not run), 0.2, 0.3"
+    assert "absent" not in table(tmp_path)["Ann", "01"][5], "its copy is blank, and there"
+    assert collect(tmp_path)[1] == ["Ben handed in lessons in which nothing was run or written."]
+
+
+def test_what_a_class_handed_in_does_not_get_into_the_repository():
+    page = (ROOT / "TEACHING.md").read_text(encoding="utf-8")
+    names = re.findall(r"FOLDER=(\S+)", page) + re.findall(r"--csv (\S+?)\"", page)
+    assert len(names) >= 3
+    for name in set(names):
+        path = f"{name}/Ada/notes.txt" if "." not in name else name
+        status = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT).returncode
+        if status == 128:
+            pytest.skip("not a git checkout")
+        assert status == 0, f"{name} is not in .gitignore"
+
+
 def test_names_are_no_formulas_for_a_spreadsheet(tmp_path):
     put(tmp_path / "class" / "=1+1" / "01.ipynb", page(CHECKED))
     handed_in.write_csv(tmp_path / "x.csv", collect(tmp_path / "class")[0])
