@@ -48,7 +48,7 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def lesson_path(text):
-    """The path that a command line's argument means: a path, or a lesson's number as 08 or 02b.
+    """The path that a command line's argument means: a path, or a lesson's number as 08, 8 or 02b.
 
     Raises:
         ValueError: there is no lesson of that number.
@@ -56,9 +56,10 @@ def lesson_path(text):
     if Path(text).suffix:
         return Path(text)
     numbers = {path.name.partition("-")[0]: path for path in lessons()}
-    if text not in numbers:
+    number = re.sub(r"^(?=\d(?!\d))", "0", text)  # one digit: its zero is missing
+    if number not in numbers:
         raise ValueError(f"There is no lesson {text!r}. Lessons: {', '.join(numbers)}.")
-    return numbers[text]
+    return numbers[number]
 
 
 def own_kernels():

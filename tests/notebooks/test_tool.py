@@ -167,6 +167,7 @@ def test_formulas_become_what_a_browser_draws_by_itself(text, formulas):
 
 def test_a_number_names_a_lesson():
     assert tool.lesson_path("02").name == "02-how-a-network-learns.ipynb"
+    assert tool.lesson_path("2") == tool.lesson_path("02")
     assert tool.lesson_path("02b").name == "02b-the-same-network-in-2017.ipynb"
     assert tool.lesson_path("some/where.ipynb").name == "where.ipynb"
     with pytest.raises(ValueError, match="no lesson '99'. Lessons: 00, 01, "):

@@ -20,11 +20,22 @@ def small(tmp_path):
     return small
 
 
-def test_memory_of_all_kernels_and_the_time_of_the_slowest(small):
-    path = small("import time\nx = b'1' * 300_000_000\ntime.sleep(2)")
-    seconds, one = kernels.at_once(path, 1)
-    _, two = kernels.at_once(path, 2)
-    assert seconds > 2
+WORK = """
+import time
+x = b'1' * 300_000_000
+while time.process_time() < 3:
+    pass
+time.sleep(2)
+"""
+
+
+def test_memory_and_processor_seconds_of_all_kernels_and_the_time_of_the_slowest(small):
+    path = small(WORK)
+    seconds, processor, one = kernels.at_once(path, 1)
+    _, both, two = kernels.at_once(path, 2)
+    assert seconds > 5
+    assert 3 <= processor < 4
+    assert 6 <= both < 8
     assert 0.3 < one < 0.5
     assert 0.28 < two - one < 0.5
 
@@ -32,3 +43,8 @@ def test_memory_of_all_kernels_and_the_time_of_the_slowest(small):
 def test_a_lesson_that_fails_is_told(small):
     with pytest.raises(CellExecutionError, match="no such thing"):
         kernels.at_once(small("raise ValueError('no such thing')"), 2)
+
+
+def test_a_lesson_that_is_not_there_is_told_in_one_line(capsys):
+    assert kernels.main(["99"]) == 1
+    assert capsys.readouterr().err.startswith("There is no lesson '99'.")
