@@ -1,5 +1,7 @@
 """What Sphinx makes the web book with; `make book` runs it on the pages that tools/book.py gathers."""
 
+import re
+
 from docutils import nodes
 from latex2mathml.converter import convert
 
@@ -36,6 +38,7 @@ html_static_path = ["_static"]
 html_sidebars = {"**": ["book-title.html", "search-button-field.html", "sbt-sidebar-nav.html"]}
 html_css_files = ["book.css"]
 html_js_files = ["book.js"]
+html_search_scorer = "scorer.js"
 html_math_renderer = "mathml"
 html_use_index = False
 html_domain_indices = False
@@ -54,15 +57,38 @@ html_theme_options = {
 }
 
 GLOSSARY = "lessons/glossary"
+# In MathML, the name of a function, with or without an index. (TeX makes an operator of `max`, because of its limits.)
+FUNCTION = re.compile(
+    r"<mi>[a-z]{2,}</mi>|<mo>max</mo>|<mo>min</mo>|<msub><mi>[a-z]{2,}</mi>(?:(?!</msub>).)*</msub>"
+)
+THIN = '<mspace width="0.167em" />'
+BEFORE_A_SIGN = ("&#x00028;</mo>", "&#x0003D;</mo>", "&#x02190;</mo>", "&#x0002C;</mo>")  # ( = ← ,
 
 
 def draw_formula(writer, node):
     """Write a formula as MathML, which browsers draw by themselves: no script, no network."""
     block = isinstance(node, nodes.math_block)
-    formula = convert(node.astext(), display="block" if block else "inline")
+    formula = spaced(convert(node.astext(), display="block" if block else "inline"))
     # On a phone a long one has to be moved, by keyboard, too.
     writer.body.append(f'<div class="formula" tabindex="0">{formula}</div>' if block else formula)
     raise nodes.SkipNode
+
+
+def spaced(formula):
+    """MathML with the spaces of TeX, which its converter leaves out: `log x`, `f(-x)`, `= -1`, `32,768`."""
+
+    def apart(found):
+        before, after = formula[: found.start()], formula[found.end() :]
+        name = re.sub("<mo>(.*)</mo>", r'<mo lspace="0" rspace="0">\1</mo>', found[0])
+        left = before.endswith(("</mi>", "</mn>", "</msub>", "</msup>", "&#x00029;</mo>"))
+        right = not after.startswith(("<mo stretchy", "</"))
+        return THIN * left + name + THIN * right
+
+    formula = FUNCTION.sub(apart, formula)
+    formula = formula.replace("<mrow><mo>&#x0002C;</mo></mrow>", '<mo lspace="0" rspace="0">,</mo>')
+    for sign in BEFORE_A_SIGN:
+        formula = formula.replace(f"{sign}<mo>&#x02212;", f'{sign}<mo form="prefix">&#x02212;')
+    return formula
 
 
 def explain_words(app, doctree, page):

@@ -40,8 +40,12 @@ PICTURE = re.compile(r'<img [^>]*src="data:image/\w+;base64,([^"]+)"')
 THUMBNAIL = (720, 450)  # pixels of a lesson's picture on the first page
 # Of a link in Markdown, what it leads to; where it leads outside or within the page there is no match.
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)[^)\s#]+")
+# For those who change a page of the data, and nobody who reads it.
+NOTE = re.compile(r"^[*_]Made from .*[*_]\n?", re.M)
 # What ends the page about the data in the book: its cards stand below it in the navigation.
 CARDS = "\n```{toctree}\n:hidden:\n:glob:\n\n*/README\n```\n"
+# A table that is folded away, as the theme has all others: with room about its columns, and to move on a phone.
+TABLE = ('<div class="pst-scrollable-table-container"><table class="table">', "</table></div>")
 # What lessons say to somebody who has a kernel, and what the book says instead.
 FOR_READERS = {
     "You wrote down no guess. What came out": "What came out",
@@ -79,7 +83,8 @@ def gather(folder: Path) -> None:
             nbformat.write(for_the_book(nbformat.read(page, as_version=4), page), copy)
         else:
             ends = CARDS if page.parent == DATA else ""
-            copy.write_text(with_links(page.read_text("utf-8"), page) + ends, encoding="utf-8")
+            text = NOTE.sub("", page.read_text("utf-8"))
+            copy.write_text(with_links(text, page) + ends, encoding="utf-8")
     shutil.copytree(DATA / "thumbnails", folder / "data" / "thumbnails")
     first_page = (CONFIGURATION / "index.md").read_text("utf-8")
     first_page = first_page.replace("COURSE_URL", hygiene.COURSE_URL)
@@ -96,10 +101,20 @@ def for_the_book(notebook, path: Path):
         elif cell.source == hygiene.setup_source():
             cell.metadata.setdefault("tags", []).append("hide-input")
         for output in cell.get("outputs", []):
-            for said, instead in FOR_READERS.items():
-                if said in (page := output.get("data", {}).get("text/html", "")):
-                    output.data["text/html"] = page.replace(said, instead)
+            if page := output.get("data", {}).get("text/html"):
+                output.data["text/html"] = for_readers(page)
     return notebook
+
+
+def for_readers(page: str) -> str:
+    """What a cell showed, with the book's words and tables."""
+    for said, instead in FOR_READERS.items():
+        page = page.replace(said, instead)
+    return (
+        page.replace("<table>", TABLE[0]).replace("</table>", TABLE[1])
+        if "<table>" in page
+        else page
+    )
 
 
 def with_links(text: str, page: Path, folder: Path | None = None) -> str:
@@ -132,6 +147,7 @@ def lessons_of(part: Path, folder: Path) -> str:
     for path in (path for path in PAGES if path.parent == part and path.suffix == ".ipynb"):
         cells = nbformat.read(path, as_version=4).cells
         title, begins, *_ = re.sub(r"^#+ ", "", cells[0].source).split("\n\n")
+        begins = re.sub(r"\s[^.!?]*:$", "", begins)  # what the sentence announces is not there
         link = path.relative_to(ROOT).as_posix()
         picture = write_thumbnail(cells, folder / f"{path.stem}.webp")
         items.append(

@@ -18,6 +18,8 @@ from tools import book, hygiene
 WIDTHS = (390, 800, 1400)
 PAGES = ["index", *(page.relative_to(book.ROOT).with_suffix("").as_posix() for page in book.PAGES)]
 LESSON = "lessons/part1/06-recurrent"  # it has formulas, folded answers and words of the glossary
+TABLES = "lessons/part1/07-where-and-how-deep"
+A4 = 718  # pixels between a browser's usual margins
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
 
 # Code has thousands of words in the same few colours; for axe one of each is left apart.
@@ -58,8 +60,10 @@ ASK_AXE = """() => {
             `${rule.id}: ${rule.help}: ${rule.nodes.slice(0, 3).map(node => node.html).join(' ')}`);
     };
 }"""
-OUT_OF_FRAME = """() => [...document.querySelectorAll('div.cell pre')]
-    .filter(lines => lines.scrollWidth > lines.clientWidth).map(lines => lines.innerText)"""
+# Nobody reads a checksum to its end.
+OUT_OF_FRAME = """() => [...document.querySelectorAll('div.cell pre, .pst-scrollable-table-container')]
+    .filter(one => one.scrollWidth > one.clientWidth && !one.innerText.includes('SHA-256'))
+    .map(one => one.innerText)"""
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -152,6 +156,18 @@ def test_every_page_stands_in_the_navigation(made, page):
         assert page.locator("a.left-prev").count() == (name != "index"), name
 
 
+def test_the_first_page_announces_nothing_that_is_not_there(made):
+    cards = re.findall(r"<li>(.*?)</li>", (made / "index.html").read_text("utf-8"), re.S)
+    begins = [re.sub(r"<.*?>", "", card).strip() for card in cards if "<img" in card]
+    assert len(begins) > 15
+    assert [text for text in begins if text[-1] not in ".!?"] == []
+
+
+def test_nobody_is_told_how_to_change_a_page_of_the_data(made):
+    pages = [(made / f"{name}.html").read_text("utf-8") for name in PAGES]
+    assert [text for text in pages if "Made from" in text and "index.py" in text] == []
+
+
 def test_nobody_is_told_to_do_what_a_page_cannot(made):
     changed = 0
     for name in PAGES:
@@ -159,6 +175,22 @@ def test_nobody_is_told_to_do_what_a_page_cannot(made):
         assert [said for said in book.FOR_READERS if said in text] == [], name
         changed += sum(text.count(instead) for instead in book.FOR_READERS.values())
     assert changed > 100
+
+
+def test_a_table_looks_like_one_when_it_is_folded_away_too(made):
+    pages = {name: (made / f"{name}.html").read_text("utf-8") for name in PAGES}
+    assert [name for name, text in pages.items() if re.search(r"<table(?![^>]*class)", text)] == []
+    folded = re.findall(r'<details class="guess">.*?</details>', pages[TABLES], re.S)
+    assert sum('<table class="table">' in answer for answer in folded) > 2
+
+
+def test_formulas_have_the_spaces_of_tex(made):
+    faults = re.compile(
+        r"</m[in]><mi>[a-z]{2,}|<mi>[a-z]{2,}</mi><m[in]>|<mo>max|(?:\(|&#x0+28;|=|&#x0+3D;)</mo><mo>(?:−|&#x0+2212;)"
+    )
+    texts = [(made / f"{name}.html").read_text("utf-8") for name in PAGES]
+    assert sum(text.count("<math") for text in texts) > 300
+    assert [found[0] for text in texts for found in faults.finditer(text)] == []
 
 
 @pytest.mark.parametrize("size", [(1000, 200), (200, 1000), (720, 450)])
@@ -245,7 +277,7 @@ def test_a_page(made, page, name):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_no_printed_line_runs_out_of_its_frame(made, page, name):
+def test_no_printed_line_and_no_table_runs_out_of_its_frame(made, page, name):
     page.goto((made / f"{name}.html").as_uri())
     page.evaluate(OPEN_ALL)
     assert page.evaluate(OUT_OF_FRAME) == []
@@ -322,6 +354,14 @@ def test_a_search_finds_a_word(made, page):
     page.locator("#search-results a[href*='glossary']").first.wait_for()
 
 
+@pytest.mark.parametrize("word", ["softmax", "mask", "padding", "learning rate", "Gram matrix"])
+def test_a_search_finds_first_what_a_word_means(made, page, word):
+    page.goto((made / "search.html").as_uri() + "?q=" + word.replace(" ", "+"))
+    first = page.locator("#search-results li a").first
+    page.get_by_text("Search finished").wait_for()
+    assert first.get_attribute("href").endswith("glossary.html#" + word.lower().replace(" ", "-"))
+
+
 def test_a_lesson_leads_to_colab_and_on(made, page):
     page.goto((made / f"{LESSON}.html").as_uri())
     colab = hygiene.colab_link(book.ROOT / f"{LESSON}.ipynb").partition("](")[2].rstrip(")")
@@ -345,4 +385,38 @@ def test_a_lesson_prints_as_a_book_page(made, page):
     code = page.locator("div.cell_input pre").nth(3)
     assert code.evaluate("code => getComputedStyle(code).whiteSpace") == "pre-wrap"
     assert page.locator("details.guess summary ~ *").first.is_visible(), "nobody clicks on paper"
+    assert not page.locator("details.guess summary").first.is_visible()
     assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_no_page_on_paper_is_half_empty_or_has_an_empty_frame(made, page):
+    page.goto((made / f"{TABLES}.html").as_uri())
+    page.emulate_media(media="print")
+    for kind, breaks in (("div.cell_input", "avoid"), ("table", "auto"), ("tr", "avoid")):
+        found = page.locator(f"article {kind}").evaluate_all(
+            "all => [...new Set(all.map(one => getComputedStyle(one).breakInside))]"
+        )
+        assert found == [breaks], kind
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_line_of_code_is_one_line_on_paper(made, page, name):
+    page.set_viewport_size({"width": A4, "height": 1000})
+    page.emulate_media(media="print")
+    page.goto((made / f"{name}.html").as_uri())
+    broken = page.locator("div.cell_input pre").evaluate_all(
+        """all => all.filter(code => {
+            const style = getComputedStyle(code);
+            const high = code.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+            const lines = code.textContent.trimEnd().split('\\n').length;
+            return code.clientHeight && high / parseFloat(style.lineHeight) > lines + 0.5;
+        }).map(code => code.textContent)"""
+    )
+    assert broken == []
+
+
+def test_an_index_stands_low_and_a_power_high(made, page):
+    page.goto((made / f"{LESSON}.html").as_uri())
+    fonts = page.locator("math").first.evaluate("math => getComputedStyle(math).fontFamily")
+    for font in ("Cambria Math", "STIX Two Math", "DejaVu Math TeX Gyre"):  # Windows, macOS, Debian
+        assert f'"{font}"' in fonts
