@@ -184,6 +184,16 @@ def test_a_table_looks_like_one_when_it_is_folded_away_too(made):
     assert sum('<table class="table">' in answer for answer in folded) > 2
 
 
+@pytest.mark.parametrize("name", [TABLES, "lessons/part2/15-tables-and-time", "data/README"])
+def test_columns_stand_apart(made, page, name):
+    page.goto((made / f"{name}.html").as_uri())
+    page.evaluate(OPEN_ALL)
+    room = page.locator("article :is(td, th)").evaluate_all(
+        "all => all.map(one => parseFloat(getComputedStyle(one).paddingRight))"
+    )
+    assert len(room) > 30 and min(room) >= 6, "pixels"
+
+
 def test_formulas_have_the_spaces_of_tex(made):
     faults = re.compile(
         r"</m[in]><mi>[a-z]{2,}|<mi>[a-z]{2,}</mi><m[in]>|<mo>max|(?:\(|&#x0+28;|=|&#x0+3D;)</mo><mo>(?:−|&#x0+2212;)"
