@@ -15,6 +15,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6
 SHOWN_DPI = 80  # one figure inch is this many CSS pixels on the page ...
 SAVED_DPI = 140  # ... drawn finer, so that it stays sharp on dense screens
 PAGE = 10  # inches, the width that a figure has at most
+NUMBER = re.compile(r"[*~<>≤≥≈±+−-]*\s*\.?\d|[-–—]?$|(nan|[+-]?inf)$")  # also a missing one
 LARGE = 120_000  # bytes from which WebP is tried: photographs are several times smaller in it
 
 STYLE = {
@@ -56,6 +58,8 @@ STYLE = {
     "image.cmap": "viridis",
     "image.interpolation": "nearest",
     "legend.frameon": False,
+    "date.autoformatter.day": "%d %b",  # Matplotlib's own, 2015-11-02, is so long that dates touch
+    "date.autoformatter.month": "%b %Y",
     "lines.linewidth": 2,
 }
 
@@ -504,26 +508,33 @@ def _looks(head, rows, columns):
 
 
 def table(
-    head: Sequence[object], rows: Iterable[Sequence[object]], others: str = "---:"
+    head: Sequence[object], rows: Iterable[Sequence[object]], others: str | None = None
 ) -> Markdown:
     """A Markdown table, for a notebook to show.
 
     Args:
         head: one title a column.
         rows: the cells of each row, which may contain Markdown.
-        others: how all columns but the first stand: `"---:"` right, `":---"` left, as the first.
+        others: how all columns but the first, which stands left, stand: `"---:"` right, `":---"` left.
+            Default: right if all cells are numbers, or begin with one as "7 s" does, or are empty.
 
     Raises:
         ValueError: a row has not as many cells as the head.
     """
     from IPython.display import Markdown
 
-    rows = [list(row) for row in [head, *rows]]
+    rows = [[str(cell) for cell in row] for row in [head, *rows]]
     if any(len(row) != len(head) for row in rows):
         raise ValueError(f"Each row needs {len(head)} cells, as the head has.")
-    lines = ["| " + " | ".join(map(str, row)) + " |" for row in rows]
-    lines.insert(1, "|:---|" + f"{others}|" * (len(head) - 1))
+    sides = [others or _side(row[n] for row in rows[1:]) for n in range(1, len(head))]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines.insert(1, f"|{'|'.join([':---', *sides])}|")
     return Markdown("\n".join(lines))
+
+
+def _side(cells):
+    """How a column of a table stands: numbers right, so that their digits stand in line, and text left."""
+    return "---:" if all(NUMBER.match(cell.strip()) for cell in cells) else ":---"
 
 
 def alt_text(figure: Figure) -> str:

@@ -415,9 +415,42 @@ def test_table(options, rule):
     assert shown.data.splitlines() == ["| way | ms | lines |", rule, "| Keras | 1.5 | 9 |"]
 
 
+@pytest.mark.parametrize(
+    ("cells", "side"),
+    [
+        ([1, 20_000], "---:"),
+        (["+0.35", "-1.2", "−3", "± 0.1", ".5", "1e-05"], "---:"),
+        (["**0.51**", "~3", "< 0.01", "7 s", "42%", "1,168"], "---:"),
+        (["0.946 to 0.967", "0.728 (0.711 to 0.744)", "-0.008 ± 0.008"], "---:"),
+        (["0.462", "", " ", "-", "–"], "---:"),
+        ([float("nan"), float("-inf"), 0.5], "---:"),
+        (["Dangerous Minds", "Big Daddy"], ":---"),
+        (["12 Angry Men", "Jumanji"], ":---"),
+        (["stops", "**goes on**"], ":---"),
+        (["bias -0.54, year +0.37"], ":---"),
+        (["-inf for padding", 'if "1"'], ":---"),
+        (["nancy", "infinite"], ":---"),
+    ],
+)
+def test_table_puts_numbers_right_and_text_left(cells, side):
+    shown = figures.table(["", "what"], [["row", cell] for cell in cells])
+    assert shown.data.splitlines()[1] == f"|:---|{side}|"
+
+
 def test_table_with_a_short_row():
     with pytest.raises(ValueError, match="3 cells"):
         figures.table(["way", "ms", "lines"], [["Keras", 1.5]])
+
+
+def test_dates_on_an_axis_do_not_touch():
+    with plt.rc_context(figures.STYLE):
+        fig, ax = plt.subplots(figsize=(9, 3.2))
+        ax.plot(np.datetime64("2013-10-01") + np.arange(92), np.arange(92))
+        fig.draw_without_rendering()
+    labels = [label for label in ax.get_xticklabels() if label.get_visible()]
+    assert [label.get_text() for label in labels][:3] == ["01 Oct", "15 Oct", "01 Nov"]
+    ends = [(box.x0, box.x1) for box in (label.get_window_extent() for label in labels)]
+    assert all(end < start for (_, end), (start, _) in zip(ends, ends[1:], strict=False))
 
 
 def test_coloured_text_keeps_the_text_and_colours_by_number():
