@@ -36,6 +36,12 @@ def main(build: Callable[[Path], None]) -> None:
     (WEIGHTS / "files.json").write_text(text, encoding="utf-8", newline="\n")
 
 
+def save_json(made, path: Path) -> None:
+    """Save figures, without spaces, and with the same end of a line on every system."""
+    text = json.dumps(made, separators=(",", ":")) + "\n"
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
 def save_half(net, make: Callable, path: Path) -> None:
     """Save a net's weights in half precision, which halves the file; loading turns them back.
 

@@ -8,7 +8,6 @@ and prints the figures that the lesson states.
 """
 
 import itertools
-import json
 import time
 from pathlib import Path
 
@@ -28,8 +27,7 @@ def build(folder: Path) -> None:
     runs = {name: experiment(lesson, name, option) for name, option in options.items()}
     made = {"shuffled": shuffling(lesson), "runs": runs, "rival": rival(lesson)}
     large(lesson, folder / "lesson_03.weights.h5")
-    text = json.dumps(made, separators=(",", ":"))
-    (folder / "lesson_03.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+    common.save_json(made, folder / "lesson_03.json")
 
 
 def experiment(lesson, name, option):

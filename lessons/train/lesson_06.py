@@ -6,7 +6,6 @@ The code is the lesson's own, from its cells that are tagged `train`. It writes
 data/weights/lesson_06.weights.h5, and the loss of each reading in data/weights/lesson_06.json.
 """
 
-import json
 import os
 from pathlib import Path
 
@@ -31,8 +30,7 @@ def build(folder: Path) -> None:
         history["learning"].append(round(loss, 4))
         history["held out"].append(round(float(lesson["nats"](net, lesson["decide"]).mean()), 4))
         print({name: losses[-1] for name, losses in history.items()}, flush=True)
-    text = json.dumps(history) + "\n"
-    (folder / "lesson_06.json").write_text(text, encoding="utf-8", newline="\n")
+    common.save_json(history, folder / "lesson_06.json")
     path = folder / "lesson_06.weights.h5"
     common.save_half(net, lambda: lesson["network"](keras.layers.GRU, UNITS), path)
 

@@ -7,7 +7,6 @@ network that finds things to data/weights/lesson_07.weights.h5. The loss of ever
 networks, and what is left of them when a block is taken out, go to data/weights/lesson_07.json.
 """
 
-import json
 import os
 from pathlib import Path
 
@@ -43,8 +42,7 @@ def build(folder: Path) -> None:
                 run["without a block"] = [round(float(accuracy), 4) for accuracy in left]
             runs.append(run)
             print(run | {"losses": losses[-1]}, flush=True)
-    text = "[\n" + ",\n".join(json.dumps(run) for run in runs) + "\n]\n"
-    (folder / "lesson_07.json").write_text(text, encoding="utf-8", newline="\n")
+    common.save_json(runs, folder / "lesson_07.json")
 
 
 def save_finder(lesson, path):

@@ -46,8 +46,7 @@ def build(folder: Path) -> None:
     size = {"shortcut": False}
     without = enlarger(lesson, "float32", **size)
     made["without"] = run(lesson, "without", without, "pixel_loss", 1.5e-3, WITHOUT, **size)
-    text = json.dumps(made, separators=(",", ":"))
-    (folder / "lesson_10.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+    common.save_json(made, folder / "lesson_10.json")
     shutil.rmtree(CHECKPOINTS)
 
 

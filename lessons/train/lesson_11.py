@@ -8,7 +8,6 @@ lesson_11_any.weights.h5 and lesson_11_told.weights.h5, and in data/weights/less
 pictures, both losses and the scores of 2,000 samples.
 """
 
-import json
 import os
 import shutil
 from functools import partial
@@ -34,8 +33,7 @@ def build(folder: Path) -> None:
         average, made[name] = run(lesson, name)
         new = partial(lesson["new_generator"], average.input_shape[1])
         common.save_half(average, new, folder / f"lesson_11_{name}.weights.h5")
-    text = json.dumps(made, separators=(",", ":"))
-    (folder / "lesson_11.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+    common.save_json(made, folder / "lesson_11.json")
     shutil.rmtree(CHECKPOINTS)
 
 

@@ -9,7 +9,6 @@ sentences brought, and the scores on the test split. It learns from one source a
 have. It takes about ten minutes of processor time on cores that multiply in bfloat16 (AVX-512), longer on others.
 """
 
-import json
 import os
 import shutil
 from functools import partial
@@ -23,7 +22,7 @@ import writing
 
 CHECKPOINTS = common.ROOT / "build" / "train" / "lesson_13b_sentences"
 PLAN = writing.Plan(
-    level=18, falling=10, batch=64, rate=3e-3, warm=300, dropout=0.2, smoothing=0.1, beta=0.98
+    cycles=((60, 30),), batch=64, rate=3e-3, warm=300, dropout=0.2, smoothing=0.1, beta=0.98
 )
 
 
@@ -35,18 +34,12 @@ def build(folder: Path) -> None:
     make = partial(lesson["transformer"], **lesson["SENTENCES"])
     source, target = (rows(lesson, "train", name) for name in ("english", "french"))
     valid = [rows(lesson, "validation", name) for name in ("english", "french")]
-
-    def validate(net):
-        costs, hits = writing.token_losses(net, *valid)
-        pieces = (valid[1][:, 1:] > 0).sum()
-        return {"loss": costs.sum() / pieces, "pieces": 1 - (~hits).sum() / pieces}
-
+    validate = lambda net: score(net, *valid)
     average, readings = writing.train(make, source, target, validate, CHECKPOINTS, PLAN)
-    made = {"readings": readings, "test": scores(lesson, average)}  # the test for the first time
+    made = {"readings": readings, "test": scores(lesson, average)}
     print(made, flush=True)
     common.save_half(average, make, folder / "lesson_13b_sentences.weights.h5")
-    text = json.dumps(made, separators=(",", ":"))
-    (folder / "lesson_13b_sentences.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+    common.save_json(made, folder / "lesson_13b_sentences.json")
     shutil.rmtree(CHECKPOINTS)
 
 
@@ -56,10 +49,11 @@ def rows(lesson, part, language):
     return lesson["numbers"](texts, language).astype("int32")
 
 
-def loss(net, source, target):
-    """Loss a piece."""
-    costs, _ = writing.token_losses(net, source, target)
-    return float(costs.sum() / (target[:, 1:] > 0).sum())
+def score(net, source, target):
+    """Loss a piece, and the share of pieces that are the likeliest, in a dict."""
+    losses, hits = writing.token_losses(net, source, target)
+    real = target[:, 1:] != 0
+    return {"loss": losses[real].mean(), "pieces": hits[real].mean()}
 
 
 def scores(lesson, net):
@@ -84,7 +78,7 @@ def scores(lesson, net):
     target = rows(lesson, "test", "french")
     for name, english in lesson["other_sources"](pairs.english).items():
         source = lesson["numbers"](english, "english").astype("int32")
-        made["loss"][name] = rounded(loss(net, source, target))
+        made["loss"][name] = rounded(score(net, source, target)["loss"])
     length = pairs.english.str.split().str.len().to_numpy()
     for low, high in ((3, 5), (6, 8), (9, 12), (13, 20)):
         chosen = np.flatnonzero((length >= low) & (length <= high))
@@ -102,34 +96,12 @@ def rounded(number):
     return round(float(number), 4)
 
 
-def translated(lesson, net, texts, width, many=50):
+def translated(lesson, net, texts, width):
     """French texts by beam search; a width of 1 takes the likeliest piece each time."""
-    import numpy as np
-    import tensorflow as tf
-
-    from utils.nets import beam_search
-
-    any_length = tf.TensorSpec((None, None), tf.int32)
-
-    @tf.function(input_signature=[any_length, any_length])
-    def following(read, written):
-        return tf.nn.log_softmax(net([read, written])[:, -1])
-
     source, vocabulary = lesson["numbers"](texts, "english"), lesson["pieces"]["french"]
-    start, end = vocabulary(["[", "]"])[:, 0]
-    length = (source > 0).sum(1)
-    order, found = np.argsort(length, kind="stable"), [""] * len(source)
-    for begin in range(0, len(order), many):
-        chosen = order[begin : begin + many]
-        read = source[chosen, : length[chosen].max()].astype("int32")
-
-        def step(written, which, read=read):
-            return following(read[which], written.astype("int32"))
-
-        lists = beam_search(step, start, width, 60, end, normalise=1.0, many=len(chosen))
-        for place, kept in zip(chosen, lists, strict=True):
-            found[place] = lesson["spelled"](kept[0][0])
-    return found
+    ends = vocabulary(["[", "]"])[:, 0]
+    found = writing.search(net, source.astype("int32"), ends, width, 60, normalise=1.0)
+    return [lesson["spelled"](kept[0][0]) for kept in found]
 
 
 if __name__ == "__main__":

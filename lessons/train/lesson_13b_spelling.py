@@ -8,7 +8,6 @@ data/weights/lesson_13b_spelling.json what each reading of the training words br
 It takes about two hours of processor time on cores that multiply in bfloat16 (AVX-512), longer on others.
 """
 
-import json
 import os
 import shutil
 from functools import partial
@@ -21,10 +20,16 @@ import common
 import writing
 
 CHECKPOINTS = common.ROOT / "build" / "train" / "lesson_13b_spelling"
-PLAN = writing.Plan(level=24, falling=12, batch=256, rate=1.5e-3, warm=300, dropout=0.1)
+PLAN = writing.Plan(cycles=((24, 12),), batch=256, rate=1.5e-3, warm=300, dropout=0.1)
 # The wider one learns by heart sooner, and is held back more.
 WIDER = writing.Plan(
-    level=40, falling=14, batch=256, rate=1.3e-3, warm=300, dropout=0.15, smoothing=0.1, seed=2
+    cycles=((40, 14), (10, 14)),
+    batch=256,
+    rate=1.3e-3,
+    warm=300,
+    dropout=0.15,
+    smoothing=0.1,
+    seed=2,
 )
 
 
@@ -58,8 +63,7 @@ def build(folder: Path) -> None:
             made[part]["search"] = searched(lesson, both, part)
     print(made, flush=True)
     common.save_half(both, lesson["committee"], folder / "lesson_13b_spelling.weights.h5")
-    text = json.dumps(made, separators=(",", ":"))
-    (folder / "lesson_13b_spelling.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+    common.save_json(made, folder / "lesson_13b_spelling.json")
     shutil.rmtree(CHECKPOINTS)
 
 
@@ -73,33 +77,25 @@ def score(net, sounds, letters):
 
     A word that the net writes by itself is right if, and only if, each next letter is when it reads the right ones.
     """
-    import numpy as np
-
-    told = letters[:, 1:]
-    logits = net.predict([sounds, letters[:, :-1]], batch_size=500, verbose=0)
-    real, hit = told != 0, logits.argmax(-1) == told
-    right = (hit | ~real).all(1)
-    total = np.log(np.exp(logits).sum(-1))
-    losses = total - np.take_along_axis(logits, told[..., None], -1)[..., 0]
-    figures = {"words": right.mean(), "letters": hit[real].mean(), "loss": losses[real].mean()}
+    losses, hits = writing.token_losses(net, sounds, letters)
+    real, right = letters[:, 1:] != 0, hits.all(1)
+    figures = {"words": right.mean(), "letters": hits[real].mean(), "loss": losses[real].mean()}
     return {what: round(float(value), 4) for what, value in figures.items()}, right
 
 
-def searched(lesson, net, part, many=200):
+def searched(lesson, net, part):
     """Shares of one part's words that beam search finds: at the head of five, among three or five, with a list."""
     import numpy as np
 
     from utils.data import load_glove
 
-    words = getattr(lesson["words"], part)
-    listed, hits = set(load_glove().words), []
-    net.compile(jit_compile=False)  # XLA would compile for each length of the texts
-    for begin in range(0, len(words), many):
-        some = words[begin : begin + many]
-        for word, texts in zip(some.word, lesson["spell"](net, some.sounds, 5), strict=True):
-            found = [text for text, _ in texts]
-            known = next((each for each in found if each in listed), found[0])
-            hits.append([word == found[0], word in found[:3], word in found, word == known])
+    letters, listed, hits = lesson["letters"], set(load_glove().words), []
+    ends = letters(["[", "]"])[:, 0]
+    lists = writing.search(net, rows(lesson, part)[0], ends, width=5, length=16)
+    for word, texts in zip(getattr(lesson["words"], part).word, lists, strict=True):
+        found = [letters.decode(tokens).strip("]") for tokens, _ in texts]
+        known = next((each for each in found if each in listed), found[0])
+        hits.append([word == found[0], word in found[:3], word in found, word == known])
     names = ("words", "among three", "among five", "with a list")
     return {name: round(float(x), 4) for name, x in zip(names, np.mean(hits, axis=0), strict=True)}
 

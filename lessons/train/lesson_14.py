@@ -29,8 +29,7 @@ def build(folder: Path) -> None:
     CHECKPOINTS.mkdir(parents=True, exist_ok=True)
     made = compare(lesson)
     train_more(lesson, folder / "lesson_14.weights.h5")
-    text = json.dumps(made, separators=(",", ":"))
-    (folder / "lesson_14.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+    common.save_json(made, folder / "lesson_14.json")
     shutil.rmtree(CHECKPOINTS)
 
 

@@ -1,4 +1,4 @@
-"""What the scripts for lesson 13b share: the training of a transformer that writes, and its losses.
+"""What the scripts for lesson 13b share: the training of a transformer that writes, its losses, and its search.
 
 It takes hours off such a training that the products are of numbers with 16 bits (bfloat16), that texts of like
 length are together, which saves padding, and that what is kept is an average of the weights.
@@ -15,13 +15,15 @@ KEPT = 0.998  # of the averaged weights, in each step
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to train, and how: `level` readings of the texts at the full rate, `falling` while it falls to 0."""
+    """How long to train, and how.
 
-    level: int
-    falling: int
+    A cycle is a pair: so many readings of the texts at the full rate, and so many while it falls to 0.
+    """
+
+    cycles: tuple[tuple[int, int], ...]
     batch: int
     rate: float
-    warm: int  # steps in which the rate rises
+    warm: int  # steps in which the rate rises, at the beginning of each cycle
     dropout: float
     smoothing: float = 0.0  # share of the loss that asks for all tokens alike
     beta: float = 0.99  # Adam's memory for squares
@@ -42,12 +44,15 @@ def train(make: Callable, source, target, validate: Callable, folder: Path, plan
     steps = len(source) // plan.batch - 1  # the first starts anywhere, so the last may be cut off
 
     class Rate(keras.optimizers.schedules.LearningRateSchedule):
-        """Up, level, down."""
+        """Up, level, down, in each cycle; before it and behind it a cycle adds nothing."""
 
         def __call__(self, step):
-            step = tf.cast(step, tf.float32)
-            left = (plan.level + plan.falling - step / steps) / plan.falling
-            return plan.rate * tf.minimum((step + 1) / plan.warm, tf.clip_by_value(left, 0.0, 1.0))
+            step, share = tf.cast(step, tf.float32), 0.0
+            for level, falling in plan.cycles:
+                left = (level + falling - step / steps) / falling
+                share += tf.clip_by_value(tf.minimum((step + 1) / plan.warm, left), 0.0, 1.0)
+                step -= steps * (level + falling)
+            return plan.rate * share
 
     keras.utils.set_random_seed(plan.seed)
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -82,7 +87,7 @@ def train(make: Callable, source, target, validate: Callable, folder: Path, plan
     history = fit(
         step,
         lambda epoch: batches(source, target, plan.batch, epoch),
-        plan.level + plan.falling,
+        sum(map(sum, plan.cycles)),
         steps_per_epoch=steps,
         validate=lambda: validate(average),
         on_epoch=look,
@@ -133,3 +138,33 @@ def token_losses(net, source, target, size: int = 200):
         cost, hit = look(source[chosen, :wide], target[chosen, :long])
         losses[chosen, : long - 1], hits[chosen, : long - 1] = cost, hit
     return losses, hits
+
+
+def search(net, source, ends, width: int, length: int, normalise: float = 0.0, many: int = 100):
+    """What beam search lets the net write for each source: a list of pairs as of `beam_search`, for each.
+
+    ends: the tokens that begin and end a text. many: sources that are searched side by side.
+    """
+    import tensorflow as tf
+
+    from utils.nets import beam_search
+
+    any_length = tf.TensorSpec((None, None), tf.int32)
+
+    @tf.function(input_signature=[any_length, any_length])
+    def following(read, written):
+        return tf.nn.log_softmax(net([read, written])[:, -1])
+
+    (start, end), long = ends, (source > 0).sum(1)
+    order, found = np.argsort(long, kind="stable"), [[]] * len(source)
+    for begin in range(0, len(order), many):
+        chosen = order[begin : begin + many]
+        read = source[chosen, : long[chosen].max()]
+
+        def step(written, which, read=read):
+            return following(read[which], written.astype("int32"))
+
+        lists = beam_search(step, start, width, length, end, normalise, many=len(chosen))
+        for place, each in zip(chosen, lists, strict=True):
+            found[place] = each
+    return found
