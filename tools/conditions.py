@@ -5,6 +5,8 @@
     make conditions ARGS="--way twice"  # one way
 
 twice: each cell twice, as by somebody who tries it again; a lesson that goes back breaks on names that a later cell took.
+    Cells that say something else the second time, seconds and memory apart, are named on standard error. See whether
+    they go on from what the first run left: a training that did, and the figures in the text do not hold.
 begun: from each section that says that it can be begun with, after as many code cells as it names.
 apart: without a network, and from a folder that cannot be written to, whose name has spaces and an umlaut. Linux only: it
 asks the kernel for a namespace of its own (unshare, ip and mount), and takes what is committed.
@@ -14,6 +16,7 @@ Outputs are not saved. A lesson fails by an error in a cell, and so by a checkpo
 """
 
 import argparse
+import copy
 import os
 import re
 import shutil
@@ -50,6 +53,9 @@ if touch here 2>/dev/null; then echo "the folder can be written to"; exit 1; fi
 shift
 exec "$@"
 """
+
+#: What no two runs share; a picture's alternative text says what it shows.
+PASSING = re.compile(r'[\d.,]+ (?:s|ms|seconds|[MG]B)\b|src="[^"]*"')
 
 #: Run in a kernel, kills it a second later, in whatever it then does.
 KILL = """
@@ -92,16 +98,19 @@ def run(path: Path, change: Callable[[list], list] = list) -> str:
     """
     lesson = nbformat.read(path, as_version=4)
     cells = lesson.cells
+    for cell in filter(is_code, cells):
+        cell.outputs = []
     lesson.cells = change(cells)
     try:
         notebook.execute(lesson, path.parent, timeout=1800)
     except CellExecutionError as error:
+        numbers = {cell.id: n for n, cell in enumerate(cells)}
         cell = next(
-            n
-            for n, cell in enumerate(cells)
+            cell
+            for cell in lesson.cells
             if any(output.output_type == "error" for output in cell.get("outputs", []))
         )
-        return f"cell {cell}: {error.ename}: {error.evalue}".replace("\n", " ")[:300]
+        return f"cell {numbers[cell.id]}: {error.ename}: {error.evalue}".replace("\n", " ")[:300]
     except DeadKernelError:
         return DIED
     return ""
@@ -109,7 +118,27 @@ def run(path: Path, change: Callable[[list], list] = list) -> str:
 
 def twice(path: Path) -> str:
     """The first fault of a lesson whose code cells are all run twice."""
-    return run(path, lambda cells: [cell for cell in cells for _ in range(1 + is_code(cell))])
+    pairs = []
+
+    def doubled(cells: list) -> list:
+        pairs.extend((copy.deepcopy(cell), cell) for cell in cells)
+        return [each for pair in pairs for each in pair[1 - is_code(pair[1]) :]]
+
+    fault = run(path, doubled)
+    changed = [n for n, (first, second) in enumerate(pairs) if said(first) != said(second)]
+    if changed:
+        cells = ", ".join(map(str, changed))
+        print(f"{path.stem}: other words the second time in cells {cells}", file=sys.stderr)
+    return fault
+
+
+def said(cell) -> str:
+    """What a cell's outputs say in words, but for what no two runs share."""
+    texts = [
+        output.get("text", "") + output.get("data", {}).get("text/html", "")
+        for output in cell.get("outputs", [])
+    ]
+    return PASSING.sub("", "".join(texts))
 
 
 def begun(path: Path) -> str:

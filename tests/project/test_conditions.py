@@ -11,6 +11,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tools import conditions
 
+HTML = "from IPython.display import HTML, display; x += 1; "
+
 
 def write(path, *sources):
     cells = [new_markdown_cell("A lesson"), *(new_code_cell(source) for source in sources)]
@@ -29,6 +31,30 @@ def write(path, *sources):
 def test_cells_run_twice(tmp_path, cells, fault):
     path = write(tmp_path / "09-small.ipynb", *cells)
     assert conditions.twice(path) == fault
+
+
+@pytest.mark.parametrize(
+    ("last", "told"),
+    [
+        ("print(x)", ""),
+        ("x += 1; print(x)", "09-small: other words the second time in cells 2\n"),
+        ("x += 1; print(f'{x} s, at most {x / 3:.2f} GB')", ""),
+        (HTML + 'display(HTML(f\'<img alt="a line" src="{x}">\'))', ""),
+        (
+            HTML + "display(HTML(f'<img alt=\"ends at {x}\">'))",
+            "09-small: other words the second time in cells 2\n",
+        ),
+    ],
+)
+def test_a_second_run_that_says_something_else_is_told(tmp_path, capsys, last, told):
+    path = write(tmp_path / "09-small.ipynb", "x = 1", last)
+    assert conditions.twice(path) == ""
+    assert capsys.readouterr().err == told
+
+
+def test_a_fault_in_a_first_run_is_found(tmp_path):
+    path = write(tmp_path / "09-small.ipynb", "1", "2", "1 / 0")
+    assert conditions.twice(path) == "cell 3: ZeroDivisionError: division by zero"
 
 
 @pytest.mark.parametrize(
