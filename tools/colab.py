@@ -3,7 +3,8 @@
 Installs what Colab has (constraints-colab.txt, Python 3.13; no JupyterLab and no oneDNN), and opens each lesson in
 Notebook 6 in a browser: the notebook's file alone, and `google.colab` loaded. Its set-up cell is run and timed, then
 all cells are run, and a control of each widget is moved until its picture changes. Amiss is a cell that raised or did not
-run, a picture that did not follow, a label cut off, a package that was added, replaced or removed, and a set-up cell of over 60 s.
+run, a widget that was not drawn, a picture that did not follow, a label cut off, a package that was added, replaced or
+removed, and a set-up cell of over 60 s.
 
 The set-up cell fetches the last commit of this checkout in place of the public address, so that its seconds are without
 the network's. The table is in lessons/COLAB.md, where lessons that were not run keep their rows; build/colab/ has
@@ -51,7 +52,9 @@ INSTALLED = """
 from importlib.metadata import distributions
 print(*sorted({f"{one.name}=={one.version}" for one in distributions()}), sep="\\n")
 """
-READY = "() => window.Jupyter?.notebook?._fully_loaded && Jupyter.notebook.kernel?.is_connected()"
+# The widgets' extension may come later than the page; a widget that is shown before is not drawn.
+READY = """() => window.Jupyter?.notebook?._fully_loaded && Jupyter.notebook.kernel?.is_connected()
+    && Jupyter.notebook.kernel.widget_manager"""
 LABELS_CUT_OFF = """() => [...document.querySelectorAll('.explore .widget-label')]
     .filter(label => label.scrollWidth > label.clientWidth).map(label => label.textContent)"""
 CONTROLS = ".explore .ui-slider-handle, .explore select, .explore input[type=text]"
@@ -147,6 +150,9 @@ def try_out(path: Path, python: str | Path, chromium) -> dict:
             page.close()
         changed = sorted(before ^ installed(python))
     amiss = faults(cells)
+    wanted = explored(cells)
+    if len(widgets) < wanted:
+        amiss.append(f"{len(widgets)} of {wanted} widgets are drawn")
     amiss += [f"widget {n} does not move" for n, moved in enumerate(widgets, 1) if not moved]
     amiss += [f"label cut off: {label}" for label in cut_off]
     amiss += [f"changed {name}" for name in changed]
@@ -160,7 +166,7 @@ def try_out(path: Path, python: str | Path, chromium) -> dict:
         "set-up cell": f"{setup_seconds:.0f} s",
         "all cells": f"{min(clock, processor):.0f} s",  # other programs lengthen the first
         "memory": memory[-1] if memory else "",
-        "widgets moved": f"{sum(widgets)} of {len(widgets)}",
+        "widgets moved": f"{sum(widgets)} of {wanted}",
         "amiss": "; ".join(amiss),
     }
 
@@ -216,6 +222,11 @@ def faults(cells: list[dict]) -> list[str]:
                 lines = [line for line in said(output).splitlines() if not CHATTER.match(line)]
                 found += [f"on standard error: `{line}`" for line in lines[:1]]
     return found
+
+
+def explored(cells: list[dict]) -> int:
+    """How many of some code cells, as a file has them, draw a widget."""
+    return sum(bool(re.search(r"^explore\(", "".join(cell["source"]), re.M)) for cell in cells)
 
 
 def said(output: dict) -> str:

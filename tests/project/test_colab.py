@@ -2,6 +2,7 @@
 
 import sys
 
+import nbformat
 import pytest
 
 from tools import colab, notebook
@@ -10,7 +11,7 @@ from tools.support_matrix import COLAB
 LESSON = notebook.own_kernels()[1]
 ROW = {"runs on": "CPU", "set-up cell": "2 s", "all cells": "40 s", "memory": "1.0 GB"}
 #: Lessons that wait for their first run.
-OPEN = {"10", "13", "13b", "14"}
+OPEN = {"13", "13b"}
 
 
 def cell(*outputs, source="model.fit()\nmore()", ran=True, tags=()):
@@ -72,6 +73,23 @@ def test_each_lesson_has_one_row_in_order():
     first, second = page.removeprefix("# About\n\n" + colab.HEAD).splitlines()
     assert first.startswith(f"| [{other.stem}](") and first.endswith("| 40 s | 1.0 GB |")
     assert second.startswith(f"| [{LESSON.stem}](part1/{LESSON.name})") and "50 s" in second
+
+
+def test_cells_that_draw_a_widget_are_counted():
+    drawn = [cell(source="explore(f, a=[1])"), cell(source=["labels = {}\n", "explore(f, a=[1])"])]
+    others = [cell(source="def f(a):\n    explore(a)"), cell(source="from utils import explore")]
+    assert colab.explored([*drawn, *others]) == 2
+
+
+def test_every_widget_of_a_lesson_was_moved():
+    cells = {
+        path.stem: [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+        for path in notebook.own_kernels()
+    }
+    for line in colab.PAGE.read_text("utf-8").partition(colab.HEAD)[2].splitlines():
+        name, *_, moved, _, _ = [word.strip() for word in line.split("|")][1:]
+        count = colab.explored(cells[name.partition("]")[0][1:]])
+        assert moved == f"{count} of {count}", name
 
 
 def test_every_lesson_has_a_row_and_nothing_is_amiss():
