@@ -148,9 +148,12 @@ def execute(notebook, folder, timeout=600):
         nbclient.exceptions.CellExecutionError: a cell failed.
     """
     from nbclient import NotebookClient
+    from traitlets.config import Config
 
     NotebookClient(
         notebook,
+        # A kernel that is not encrypted warns about that each time that one starts.
+        config=Config({"KernelManager": {"transport_encryption": "auto"}}),
         timeout=timeout,
         kernel_name=hygiene.kernel(notebook),
         record_timing=False,

@@ -29,10 +29,11 @@ time.sleep(2)
 """
 
 
-def test_memory_and_processor_seconds_of_all_kernels_and_the_time_of_the_slowest(small):
+def test_memory_and_processor_seconds_of_all_kernels_and_the_time_of_the_slowest(small, capfd):
     path = small(WORK)
     seconds, processor, one = kernels.at_once(path, 1)
     _, both, two = kernels.at_once(path, 2)
+    assert capfd.readouterr() == ("", ""), "nothing comes between the rows of the table"
     assert seconds > 5
     assert 3 <= processor < 4
     assert 6 <= both < 8
