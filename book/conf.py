@@ -1,6 +1,7 @@
 """What Sphinx makes the web book with; `make book` runs it on the pages that tools/book.py gathers."""
 
 import re
+from pathlib import Path
 
 from docutils import nodes
 from latex2mathml.converter import convert
@@ -38,7 +39,7 @@ html_static_path = ["_static"]
 html_sidebars = {"**": ["book-title.html", "search-button-field.html", "sbt-sidebar-nav.html"]}
 html_css_files = ["book.css"]
 html_js_files = ["book.js"]
-html_search_scorer = "scorer.js"
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))
 html_math_renderer = "mathml"
 html_use_index = False
 html_domain_indices = False

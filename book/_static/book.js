@@ -22,8 +22,9 @@ document.addEventListener("DOMContentLoaded", () => {
         box.hidden = false;
         const place = link.getClientRects()[0];
         const room = document.documentElement.clientWidth - box.offsetWidth - 16;
-        const above = place.bottom + box.offsetHeight + 8 > window.innerHeight;
-        const top = above ? place.top - box.offsetHeight - 4 : place.bottom + 4;
+        const end = link.getBoundingClientRect().bottom; // a word of two lines stays whole
+        const above = end + box.offsetHeight + 8 > window.innerHeight;
+        const top = above ? place.top - box.offsetHeight - 4 : end + 4;
         box.style.left = `${window.scrollX + Math.max(16, Math.min(place.left, room))}px`;
         box.style.top = `${window.scrollY + top}px`;
     };

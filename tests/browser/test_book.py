@@ -199,7 +199,7 @@ def test_formulas_have_the_spaces_of_tex(made):
         r"</m[in]><mi>[a-z]{2,}|<mi>[a-z]{2,}</mi><m[in]>|<mo>max|(?:\(|&#x0+28;|=|&#x0+3D;)</mo><mo>(?:−|&#x0+2212;)"
     )
     texts = [(made / f"{name}.html").read_text("utf-8") for name in PAGES]
-    assert sum(text.count("<math") for text in texts) > 300
+    assert sum(text.count("<math") for text in texts) > 150
     assert [found[0] for text in texts for found in faults.finditer(text)] == []
 
 
@@ -312,6 +312,9 @@ def test_a_figure_keeps_its_colours_on_a_dark_page(made, page):
     page.goto((made / "lessons/part2/10-super-resolution.html").as_uri())
     figure = page.locator("div.cell_output img").first
     assert figure.evaluate("figure => getComputedStyle(figure).filter") == "brightness(0.85)"
+    page.goto((made / f"{LESSON}.html").as_uri())
+    letters = page.locator("div.cell_output pre[style]").first
+    assert letters.evaluate("letters => getComputedStyle(letters).filter") == "brightness(0.85)"
 
 
 def test_axe_would_notice(made, page):
@@ -340,6 +343,19 @@ def test_a_word_of_the_glossary_is_explained_where_it_stands(made, page):
     word.focus()
     box = explanation.bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+
+
+def test_an_explanation_covers_no_part_of_its_word(made, page):
+    page.goto((made / f"{LESSON}.html").as_uri())
+    page.set_viewport_size({"width": 390, "height": 800})
+    lines = set()
+    for word in page.locator("a.explained").all():
+        word.focus()
+        box = page.locator("#explanation").bounding_box()
+        place = word.bounding_box()
+        assert box["y"] >= place["y"] + place["height"] or box["y"] + box["height"] <= place["y"]
+        lines.add(round(place["height"]))
+    assert len(lines) > 1, "one of them has two lines"
 
 
 def test_an_answer_is_folded_away_until_it_is_clicked(made, page):
