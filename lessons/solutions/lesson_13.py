@@ -4,7 +4,7 @@ import numpy as np
 
 
 def softmax(scores):
-    """The lesson's own, which exercise 13.2 may use."""
+    """The lesson's own, which exercises 13.2 and 13.3 may use."""
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
 
@@ -197,70 +197,253 @@ def wrong_2():
 
 
 def solution_3():
-    return 1 + 2 + 3 + 4 + 5 + 6
+    def causal_head(x, query_w, key_w, value_w):
+        q, k, v = x @ query_w, x @ key_w, x @ value_w
+        past = np.tri(len(x)) > 0
+        scores = np.where(past, q @ k.T / np.sqrt(k.shape[-1]), -1e9)
+        return softmax(scores) @ v
+
+    return causal_head
 
 
-def check_3(possible_weights):
-    assert possible_weights != 15, "May a word look at itself?"
-    assert possible_weights != 36, "May the first word look at the last?"
-    assert possible_weights != 6, "May a word look only at itself? Draw the square."
-    assert possible_weights != 30, "Those are all but the diagonal. Where does the future stand?"
-    assert possible_weights != 18, (
-        "Half of 36, and the diagonal counts as a whole: draw the square."
+def check_3(causal_head):
+    rng = np.random.default_rng(0)
+    # Tokens, and the numbers of vectors, keys and values, have different roots.
+    x = rng.normal(size=(6, 5))
+    matrices = [rng.normal(size=(5, width)) for width in (7, 7, 3)]
+    q, k, v = (x @ w for w in matrices)
+    past, scores = np.tri(6) > 0, q @ k.T / 7**0.5
+    got = causal_head(x.copy(), *(w.copy() for w in matrices))
+    assert got.shape == (6, 3), (
+        f"Six tokens find values of three numbers, so (6, 3) is wanted, not {got.shape}."
     )
-    assert possible_weights == 21, (
-        "The first word may look at 1, the second at 2, the third at ...?"
+
+    def is_like(weights):
+        return np.allclose(got, weights @ v, atol=1e-6)
+
+    def masked(scores, mask=past):
+        return softmax(np.where(mask, scores, -1e9))
+
+    assert not is_like(softmax(scores)), (
+        "Every token looks at all six. May the first one look at the last?"
     )
-    return "A triangle with its diagonal."
+    assert not np.allclose(got[1:], (masked(scores, np.tri(6, k=-1) > 0) @ v)[1:], atol=1e-6), (
+        "Yours looks only at those before it. May a token look at itself?"
+    )
+    assert not is_like(masked(scores, past.T)), (
+        "The last token looks only at itself, and the first at all. Which half of the square is the past?"
+    )
+    assert not is_like(softmax(scores * past)), (
+        "The scores of the future are 0 with you. What is e to the power of 0?"
+    )
+    assert not is_like(softmax(scores) * past), (
+        "Your mask comes after the softmax. What do the weights of one row then add up to?"
+    )
+    assert not is_like(masked(scores.T)), (
+        "Each row of scores belongs to a query, each column to a key. Yours are the other way round."
+    )
+    for divisor, message in {
+        1: "The scores are not divided.",
+        5**0.5: "You divide by the root of how many numbers x has. How many has a key?",
+        3**0.5: "You divide by the root of how many numbers a value has. How many has a key?",
+        6**0.5: "You divide by the root of the number of tokens. How many numbers has a key?",
+        7: "You divide by how many numbers a key has. The deviation of the scores is its root.",
+    }.items():
+        assert not is_like(masked(scores * 7**0.5 / divisor)), message
+    assert not np.allclose(got, np.where(past, scores, -1e9) @ v), (
+        "These are scores, not weights: where is the softmax?"
+    )
+    assert is_like(masked(scores)), (
+        "Not yet: queries, keys and values are x @ each matrix; the scores q @ k.T over the root of how "
+        "many numbers a key has; a very low score in the future; a softmax; the values by these weights."
+    )
+    # Another length and other widths; then real scores far below 0.
+    x = rng.uniform(0.5, 1, size=(4, 3))
+    for size, message in {
+        1: "With four tokens and other widths it is not right. Is every size taken from x and the matrices?",
+        100: "With real scores of -10,000 the future comes through. Is your low score low enough? Put -1e9.",
+    }.items():
+        low, high = (
+            -size * rng.uniform(0.5, 1, size=(3, 2)),
+            size * rng.uniform(0.5, 1, size=(3, 2)),
+        )
+        matrices = [low, high, rng.normal(size=(3, 8))]
+        q, k, v = (x @ w for w in matrices)
+        right = softmax(np.where(np.tri(4) > 0, q @ k.T / 2**0.5, -1e9)) @ v
+        assert np.allclose(causal_head(x.copy(), *(w.copy() for w in matrices)), right), message
+    return "`MultiHeadAttention` with `use_causal_mask=True` does the same in each head."
 
 
 HINTS_3 = [
-    "Draw a square of six rows and six columns. Which cells of the third row may be other than 0?",
-    "1 + 2 + 3 + ... for six rows.",
+    "Queries, keys and values first: x @ query_w and so on. The scores q @ k.T are a square, (n, n).",
+    "np.tri(len(x)) > 0 is True where a token may look. np.where puts -1e9 in place of the other scores.",
 ]
 
 
 def wrong_3():
-    return [15, 36, 6, 30, 18, (21, 15)]
+    def head(mask=lambda n: np.tri(n) > 0, root=lambda x, k, v: np.sqrt(k.shape[-1]), low=-1e9):
+        def causal_head(x, query_w, key_w, value_w):
+            q, k, v = x @ query_w, x @ key_w, x @ value_w
+            scores = np.where(mask(len(x)), q @ k.T / root(x, k, v), low)
+            return softmax(scores) @ v
+
+        return causal_head
+
+    def squared(x, query_w, key_w):
+        return (x @ query_w) @ (x @ key_w).T / np.sqrt(key_w.shape[-1])
+
+    def zeros(x, query_w, key_w, value_w):
+        return softmax(squared(x, query_w, key_w) * np.tri(len(x))) @ (x @ value_w)
+
+    def after(x, query_w, key_w, value_w):
+        return softmax(squared(x, query_w, key_w)) * np.tri(len(x)) @ (x @ value_w)
+
+    def over_queries(x, query_w, key_w, value_w):
+        scores = np.where(np.tri(len(x)) > 0, squared(x, query_w, key_w), -1e9)
+        return softmax(scores.T).T @ (x @ value_w)
+
+    def turned(x, query_w, key_w, value_w):
+        scores = np.where(np.tri(len(x)) > 0, squared(x, query_w, key_w).T, -1e9)
+        return softmax(scores) @ (x @ value_w)
+
+    def no_softmax(x, query_w, key_w, value_w):
+        return np.where(np.tri(len(x)) > 0, squared(x, query_w, key_w), -1e9) @ (x @ value_w)
+
+    def weights_only(x, query_w, key_w, value_w):
+        return softmax(np.where(np.tri(len(x)) > 0, squared(x, query_w, key_w), -1e9))
+
+    def by_x(x, query_w, key_w, value_w):
+        scores = np.where(np.tri(len(x)) > 0, x @ x.T / np.sqrt(x.shape[-1]), -1e9)
+        return softmax(scores) @ (x @ value_w)
+
+    masks = [
+        lambda n: np.ones((n, n), bool),
+        lambda n: np.tri(n, k=-1) > 0,
+        lambda n: np.tri(n).T > 0,
+        lambda n: np.eye(n) > 0,
+        lambda n: np.tri(6)[:n, :n] < 1,
+    ]
+    roots = [
+        lambda x, k, v: 1,
+        lambda x, k, v: k.shape[-1],
+        lambda x, k, v: np.sqrt(len(k)),
+        lambda x, k, v: np.sqrt(x.shape[-1]),
+        lambda x, k, v: np.sqrt(v.shape[-1]),
+        lambda x, k, v: 7**0.5,  # right for one size only
+    ]
+    return [
+        *(head(mask=mask) for mask in masks),
+        *(head(root=root) for root in roots),
+        *(head(low=low) for low in (-9, -100, -1000)),
+        zeros,
+        after,
+        over_queries,
+        turned,
+        no_softmax,
+        weights_only,
+        by_x,
+        21,
+    ]
 
 
 def solution_4():
-    return 17 / 20, 2 / 5
+    def real_accuracy(written, true):
+        real = true != 0
+        return (written == true)[real].mean()
+
+    return real_accuracy
 
 
-def check_4(accuracies):
-    with_padding, without = accuracies
-    assert not np.isclose(with_padding, 0.4) or not np.isclose(without, 0.85), (
-        "The other way round: first the accuracy in which the padding counts."
+def check_4(real_accuracy):
+    # The first row is the exercise's; the second is longer, has a 0 too early and a token too late.
+    true = np.zeros((2, 20), int)
+    true[0, :5], true[1, :12] = [7, 3, 9, 4, 2], np.arange(1, 13)
+    written = true.copy()
+    written[0, :3], written[1, [2, 5]], written[1, 12] = [1, 1, 1], 0, 6
+    first = real_accuracy(written[:1].copy(), true[:1].copy())
+    assert not np.isclose(first, 0.85), (
+        "The padding counts with you: 17 of 20. How many of these needed any French?"
     )
-    assert not np.isclose(with_padding, 0.75), (
-        "That is the padding alone. It also gets two of the real tokens right."
+    assert not np.isclose(first, 0.1), (
+        "2 right ones over all 20 places. How many tokens are really there?"
     )
-    assert not np.isclose(with_padding, 17), "A share: 17 of how many?"
-    assert not np.isclose(with_padding, 85), "Give shares between 0 and 1, not percent."
-    assert np.isclose(with_padding, 0.85), "How many of all 20 tokens are right?"
-    assert not np.isclose(without, 0.1), "2 of how many real tokens?"
-    assert not np.isclose(without, 2 / 15), (
-        "There are 15 tokens of padding, and how many real ones?"
+    assert not np.isclose(first, 2), "That is how many are right. A share of what?"
+    assert not np.isclose(first, 40), "Give a share between 0 and 1, not percent."
+    assert not np.isclose(first, 0.6), "That is the share of wrong ones."
+    assert np.isclose(first, 0.4), (
+        "In the exercise's sentence, 2 of 5 tokens that are there are right."
     )
-    assert np.isclose(without, 0.4), "How many of the real tokens are right?"
-    return "0.85 looks like a good network. How many of these 20 needed any French?"
+    both = real_accuracy(written.copy(), true.copy())
+    assert not np.isclose(both, 12 / 15) and not np.isclose(both, 12 / 16), (
+        "You go by the tokens that were written. If a network writes padding too early, is that no fault?"
+    )
+    assert not np.isclose(both, 12 / 18), (
+        "Of a token that was written behind the end of the sentence you make a fault. Only places where "
+        "`true` holds a token count here."
+    )
+    assert not np.isclose(both, (2 / 5 + 10 / 12) / 2), (
+        "That is the mean of the sentences' accuracies, so a short sentence's tokens count for more. "
+        "Count tokens: how many are right in all, of how many?"
+    )
+    assert np.isclose(both, 12 / 17), (
+        "In a second test, with two sentences, 12 of 17 tokens are right. Only `true` says where padding "
+        "is; there `written` may hold anything."
+    )
+    return "It counts as `ignore_class=0` does in the loss."
 
 
 HINTS_4 = [
-    "15 tokens of padding are right in any case. How many are right in all?",
-    "17 of 20, and 2 of 5.",
+    "`written == true` is an array of True and False. At which places does it count?",
+    "`true != 0` says where tokens are. An array in square brackets picks: (...)[true != 0].mean().",
 ]
 
 
 def wrong_4():
+    def everywhere(written, true):
+        return (written == true).mean()
+
+    def over_all(written, true):
+        return ((written == true) & (true != 0)).mean()
+
+    def counted(written, true):
+        return ((written == true) & (true != 0)).sum()
+
+    def percent(written, true):
+        return 100 * (written == true)[true != 0].mean()
+
+    def faults(written, true):
+        return (written != true)[true != 0].mean()
+
+    def by_written(written, true):
+        return (written == true)[written != 0].mean()
+
+    def by_both(written, true):
+        return (written == true)[(written != 0) & (true != 0)].mean()
+
+    def by_either(written, true):
+        return (written == true)[(written != 0) | (true != 0)].mean()
+
+    def by_sentence(written, true):
+        right = (written == true) & (true != 0)
+        return (right.sum(axis=1) / (true != 0).sum(axis=1)).mean()
+
+    def first_five(written, true):
+        return (written == true)[:, :5].mean()
+
+    def exact(written, true):
+        return (written == true).all(axis=1).mean()
+
     return [
-        (0.4, 0.85),
-        (0.75, 0.4),
-        (0.85, 0.1),
-        (0.85, 2 / 15),
-        (17, 2),
-        (85, 40),
-        (0.85, 0.85),
-        0.85,
+        everywhere,
+        over_all,
+        counted,
+        percent,
+        faults,
+        by_written,
+        by_both,
+        by_either,
+        by_sentence,
+        first_five,
+        exact,
+        0.4,
     ]
