@@ -303,3 +303,148 @@ HINTS_5 = [
 
 def wrong_5():
     return [0.1, 0.9, 1.0, np.log(0.1), np.log2(10), 10 * np.log(10), "2.3", None]
+
+
+def solution_6():
+    def go_down(slope_scores, kernel_3, middle, kernel_2, hidden):
+        slope_middle = slope_scores @ kernel_3.T * (1 - middle**2)
+        slope_hidden = slope_middle @ kernel_2.T * (hidden > 0)
+        slope_kernel_2 = hidden.T @ slope_middle
+        return slope_middle, slope_hidden, slope_kernel_2
+
+    return go_down
+
+
+def check_6(go_down):
+    random = np.random.default_rng(0)
+    sums_1, kernel_2, kernel_3, slope_scores = (
+        random.normal(size=size) for size in [(5, 4), (4, 3), (3, 2), (5, 2)]
+    )
+    hidden = np.maximum(sums_1, 0)
+    middle = np.tanh(hidden @ kernel_2)
+    try:
+        slopes = go_down(slope_scores, kernel_3, middle, kernel_2, hidden)
+    except ValueError as error:
+        if "matmul" not in str(error) and "broadcast" not in str(error):
+            raise
+        raise AssertionError(
+            "Two shapes do not fit. Going up, a kernel has a row for each unit below it and a "
+            f"column for each above; going down it is turned over. ({str(error)[:90]})"
+        ) from None
+
+    # As section 2 does: nudge each number, and see how a loss changes whose slopes are slope_scores.
+    def loss_of_middle(sums):
+        return (slope_scores * (np.tanh(sums) @ kernel_3)).sum()
+
+    wanted = {
+        "slope_middle": _nudged(loss_of_middle, hidden @ kernel_2),
+        "slope_hidden": _nudged(
+            lambda sums: loss_of_middle(np.maximum(sums, 0) @ kernel_2), sums_1
+        ),
+        "slope_kernel_2": _nudged(lambda kernel: loss_of_middle(hidden @ kernel), kernel_2),
+    }
+    above, below = slope_scores @ kernel_3.T, wanted["slope_middle"] @ kernel_2.T
+    kernel_slope = wanted["slope_kernel_2"]
+    near_misses = {
+        "slope_middle": [
+            (above, "These are the slopes of what tanh gives. And of what goes into it?"),
+            (above * (middle > 0), "The activation of this layer is tanh, not ReLU."),
+            (above * (1 - np.tanh(middle) ** 2), "middle is what tanh gave: it is m already."),
+        ],
+        "slope_hidden": [
+            (below, "What becomes of a slope where ReLU cut the unit off?"),
+            (below * (1 - hidden**2), "The activation of this layer is ReLU, not tanh."),
+            (above @ kernel_2.T * (hidden > 0), "Go on from slope_middle: tanh lies between."),
+        ],
+        "slope_kernel_2": [
+            (kernel_slope / len(hidden), "That it is a mean is in slope_scores already."),
+            (hidden.T @ above, "kernel_2 makes what goes into tanh: take slope_middle."),
+            (kernel_slope.T, "It is turned over: kernel_2 has a row for each unit of hidden."),
+        ],
+    }
+    for found, (name, slope) in zip(slopes, wanted.items(), strict=True):
+        for miss, words in near_misses[name]:
+            assert not _alike(found, miss), f"{name}: {words}"
+        assert np.shape(found) == slope.shape, (
+            f"{name} has the shape {np.shape(found)} here, and should have {slope.shape}: "
+            "a slope for each number."
+        )
+        assert not _alike(-found, slope), f"{name}: the slope is wanted, not the step against it."
+        assert _alike(found, slope), (
+            f"{name}: nudging the first number gives {slope.flat[0]:.4f}, yours is "
+            f"{found.flat[0]:.4f}. Which rule of the three above is it?"
+        )
+    return "Nudging agrees. Each layer needs only what the layer above hands down, so depth is no obstacle."
+
+
+def _nudged(loss, numbers, nudge=1e-5):
+    """How much the loss changes with each of the numbers, found by nudging one after the other."""
+    slopes = np.zeros_like(numbers)
+    for place in np.ndindex(numbers.shape):
+        step = np.zeros_like(numbers)
+        step[place] = nudge
+        slopes[place] = (loss(numbers + step) - loss(numbers - step)) / (2 * nudge)
+    return slopes
+
+
+def _alike(found, wanted):
+    """Whether two arrays have one shape and the same numbers, to the rounding of 32 bits."""
+    return np.shape(found) == wanted.shape and np.allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+HINTS_6 = [
+    "Go down as learn_by_hand does. A unit feeds all units above it, so add up their slopes, each "
+    "times the weight between: that is one product. Then multiply by the activation's own slope.",
+    "slope_middle is slope_scores @ kernel_3.T * (1 - middle**2). The next is the same rule one layer "
+    "further down, with ReLU's slope; and a weight's slope is its input times the slope of its output.",
+]
+
+
+def wrong_6():
+    def answer(tanh=lambda m: 1 - m**2, relu=lambda h: h > 0, kernel=lambda h, s: h.T @ s):
+        def go_down(slope_scores, kernel_3, middle, kernel_2, hidden):
+            slope_middle = slope_scores @ kernel_3.T * tanh(middle)
+            slope_hidden = slope_middle @ kernel_2.T * relu(hidden)
+            return slope_middle, slope_hidden, kernel(hidden, slope_middle)
+
+        return go_down
+
+    def past_tanh(slope_scores, kernel_3, middle, kernel_2, hidden):
+        above = slope_scores @ kernel_3.T
+        slope_middle = above * (1 - middle**2)
+        return slope_middle, above @ kernel_2.T * (hidden > 0), hidden.T @ slope_middle
+
+    def kernel_of_outputs(slope_scores, kernel_3, middle, kernel_2, hidden):
+        slope_middle = slope_scores @ kernel_3.T * (1 - middle**2)
+        slope_hidden = slope_middle @ kernel_2.T * (hidden > 0)
+        return slope_middle, slope_hidden, hidden.T @ (slope_scores @ kernel_3.T)
+
+    def not_turned(slope_scores, kernel_3, middle, kernel_2, hidden):
+        slope_middle = slope_scores @ kernel_3 * (1 - middle**2)
+        return slope_middle, slope_middle @ kernel_2 * (hidden > 0), hidden.T @ slope_middle
+
+    def steps(slope_scores, kernel_3, middle, kernel_2, hidden):
+        return tuple(-slope for slope in answer()(slope_scores, kernel_3, middle, kernel_2, hidden))
+
+    def two_only(slope_scores, kernel_3, middle, kernel_2, hidden):
+        return answer()(slope_scores, kernel_3, middle, kernel_2, hidden)[:2]
+
+    return [
+        answer(tanh=lambda m: 1),
+        answer(tanh=lambda m: m > 0),
+        answer(tanh=lambda m: 1 - np.tanh(m) ** 2),
+        answer(tanh=lambda m: 1 - m),
+        answer(relu=lambda h: 1),
+        answer(relu=lambda h: h),
+        answer(relu=lambda h: 1 - h**2),
+        answer(kernel=lambda h, s: s.T @ h),
+        answer(kernel=lambda h, s: h.T @ s / len(h)),
+        answer(kernel=lambda h, s: s.sum(axis=0)),
+        past_tanh,
+        kernel_of_outputs,
+        not_turned,
+        steps,
+        two_only,
+        lambda *_: (0, 0, 0),
+        0.1,
+    ]

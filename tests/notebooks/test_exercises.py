@@ -291,6 +291,18 @@ def test_wrong_answers_are_refused(exercise, module):
         assert verdict.message, f"{answer!r} is refused without a word"
 
 
+def _go_down(tanh=lambda m: 1 - m**2, relu=lambda h: h > 0, turned=True):
+    """A `go_down` with other slopes of its activations, or with kernels that are not turned over."""
+
+    def go_down(slope_scores, kernel_3, middle, kernel_2, hidden):
+        if turned:
+            kernel_3, kernel_2 = kernel_3.T, kernel_2.T
+        slope_middle = slope_scores @ kernel_3 * tanh(middle)
+        return slope_middle, slope_middle @ kernel_2 * relu(hidden), hidden.T @ slope_middle
+
+    return go_down
+
+
 def _differences(told):
     """A `worth_it` that tells, instead of mean and error, something else of the differences."""
 
@@ -303,6 +315,11 @@ def _differences(told):
 @pytest.mark.parametrize(
     ("exercise", "answer", "words"),
     [
+        pytest.param(
+            "2.6", _go_down(relu=lambda h: 1), "where ReLU cut the unit off", id="no-relu"
+        ),
+        pytest.param("2.6", _go_down(tanh=lambda m: 1), "what goes into it", id="no-tanh"),
+        pytest.param("2.6", _go_down(turned=False), "Two shapes do not fit", id="not-turned-over"),
         pytest.param("4.3", 9737 * 25 + 1, "Is the mean learnt", id="counts-the-mean"),
         pytest.param(
             "4.5",

@@ -1,7 +1,7 @@
 """Lesson 02's claim: by hand, in Theano and in Keras, the same weights give the same numbers.
 
 What is tried is the lesson's own code: its cells tagged "same-network" and the notes' solution of
-exercise 2.6, with several seeds, in a process of its own since Keras's engine cannot be changed.
+exercise 2.7, with several seeds, in a process of its own since Keras's engine cannot be changed.
 """
 
 import ast
