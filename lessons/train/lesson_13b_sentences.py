@@ -6,7 +6,7 @@ The code is the lesson's own, from its cells that are tagged `sentences`, and th
 goes on where it was when it is called again: its checkpoints are in build/train. It writes
 data/weights/lesson_13b_sentences.weights.h5, and in data/weights/lesson_13b_sentences.json what each reading of the
 sentences brought, and the scores on the test split. It learns from one source alone, whose licence the weights
-have. It takes about ten minutes of processor time on cores that multiply in bfloat16 (AVX-512), longer on others.
+have. It takes about twenty minutes of processor time on cores that multiply in bfloat16 (AVX-512), longer on others.
 """
 
 import os
