@@ -5,7 +5,7 @@
 The code is the lesson's own, from its cells that are tagged `train`, and through them lesson 13's. Killed, it goes on where it was when it
 is called again: its checkpoints are in build/train. It writes data/weights/lesson_13b_spelling.weights.h5, and in
 data/weights/lesson_13b_spelling.json what each reading of the training words brought, and the scores of all three parts that were held out.
-It takes about two hours of processor time on cores that multiply in bfloat16 (AVX-512), longer on others.
+It takes about two and a half hours of processor time on cores that multiply in bfloat16 (AVX-512), longer on others.
 """
 
 import os
