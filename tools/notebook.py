@@ -350,7 +350,7 @@ def main():
     parser.add_argument("lessons", nargs="*", help="paths or numbers; all, if none is given")
     parser.add_argument("--width", type=int, default=1000, help="of the page to draw, in pixels")
     parser.add_argument("--dark", action="store_true", help="draw the page in the dark theme")
-    options = parser.parse_intermixed_args()  # `render --dark 04` means what `render 04 --dark` does
+    options = parser.parse_intermixed_args()  # options may stand before the lessons, too
     if options.what == "headlines":
         for page, tables in {
             LESSONS / "README.md": headlines(),
