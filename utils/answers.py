@@ -60,7 +60,7 @@ def as_function(
         AssertionError: the answer is no function; when called, that it takes other arguments, or
             gives back something of another kind.
     """
-    assert not isinstance(answer, str), "That is text: leave the quotes away."
+    assert not isinstance(answer, str), "That is text: leave out the quotes."
     assert callable(answer), (
         f"The answer is the function itself: write {name}, without brackets behind it."
     )
@@ -158,7 +158,7 @@ def _as_array(value, kind, subject):
     is_text = array.dtype.kind == "U"
     wanted = "True and False" if kind.dtype.kind == "b" else "numbers"
     quoted = is_text and all(_is_quoted(word, kind) for word in array.flat)
-    words = "leave the quotes away" if quoted else f"{wanted} are asked for"
+    words = "leave out the quotes" if quoted else f"{wanted} are asked for"
     assert is_text == (kind.dtype.kind == "U"), (
         f"{_capital(subject)} holds {f'text: {words}' if is_text else 'no text'}."
     )
@@ -180,10 +180,10 @@ def _require(condition, value, wanted, subject):
         return
     if isinstance(value, str):
         meant = any(letter.isdigit() for letter in value) or "True" in value or "False" in value
-        words = "text: leave the quotes away" if meant else f"text, and {wanted} is asked for"
+        words = "text: leave out the quotes" if meant else f"text, and {wanted} is asked for"
     elif value is None:
         words = (
-            f"None, and {wanted} is asked for. Does a `return` lack, or did you keep what print() "
+            f"None, and {wanted} is asked for. Is a `return` missing, or did you keep what print() "
             "gives back"
         )
         raise AssertionError(f"{_capital(subject)} is {words}?")
