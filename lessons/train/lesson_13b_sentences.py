@@ -101,7 +101,7 @@ def translated(lesson, net, texts, width):
     source, vocabulary = lesson["numbers"](texts, "english"), lesson["pieces"]["french"]
     ends = vocabulary(["[", "]"])[:, 0]
     found = writing.search(net, source.astype("int32"), ends, width, 60, normalise=1.0)
-    return [lesson["spelled"](kept[0][0]) for kept in found]
+    return [lesson["french_text"](kept[0][0]) for kept in found]
 
 
 if __name__ == "__main__":

@@ -149,11 +149,18 @@ FORMS = {
 }
 
 
+def _is_mixed(value):
+    """Whether a list has text and numbers in its parts: as an array all of it would be text."""
+    rows = value if isinstance(value, list) else []
+    parts = [part for row in rows if isinstance(row, tuple) for part in row]
+    return len({isinstance(part, str) for part in parts}) == 2
+
+
 def _formed(form, value):
     """The value in a form; None if it cannot be given in it, which the form or its library says:
     text is no JAX array, 3**60 no TensorFlow tensor, one number no list, a function none of all.
     """
-    if callable(value) or value is None:
+    if callable(value) or value is None or _is_mixed(value):
         return None
     try:
         np.array(value)  # a symbol in a graph has no value to give in another form
@@ -198,15 +205,15 @@ def _other_kinds(exercise, module):
         if isinstance(answer, str):
             yield 3, "text in quotes is asked for"
         else:
-            yield str(answer), "That is text: leave the quotes away."
-            yield str(answer).strip("()"), "That is text: leave the quotes away."
+            yield str(answer), "That is text: leave out the quotes."
+            yield str(answer).strip("()"), "That is text: leave out the quotes."
             yield "many", "That is text, and"
         return
     itself = f"The answer is the function itself: write {name}, without brackets behind it."
     for result in [example, None, 3]:
         if not callable(result):
             yield result, itself
-    yield name, "That is text: leave the quotes away."
+    yield name, "That is text: leave out the quotes."
     arguments = list(inspect.signature(answer).parameters)
     yield _function(arguments), f"{name} gives nothing back: write `return`"
     one_more = [*arguments, "one_more"]
