@@ -35,8 +35,8 @@ def test_memory_and_processor_seconds_of_all_kernels_and_the_time_of_the_slowest
     _, both, two = kernels.at_once(path, 2)
     assert capfd.readouterr() == ("", ""), "nothing comes between the rows of the table"
     assert seconds > 5
-    assert 3 <= processor < 4
-    assert 6 <= both < 8
+    assert 2.9 <= processor < 4  # the system counts in hundredths, and not quite from the start
+    assert 5.8 <= both < 8
     assert 0.3 < one < 0.5
     assert 0.28 < two - one < 0.5
 
