@@ -53,13 +53,7 @@ def lesson_path(text):
     Raises:
         ValueError: there is no lesson of that number.
     """
-    if Path(text).suffix:
-        return Path(text)
-    numbers = {path.name.partition("-")[0]: path for path in lessons()}
-    number = re.sub(r"^(?=\d(?!\d))", "0", text)  # one digit: its zero is missing
-    if number not in numbers:
-        raise ValueError(f"There is no lesson {text!r}. Lessons: {', '.join(numbers)}.")
-    return numbers[number]
+    return Path(text) if Path(text).suffix else workbook.lesson_of(text)
 
 
 def own_kernels():

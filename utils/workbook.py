@@ -112,7 +112,7 @@ def following(lesson: str) -> tuple[str, str] | None:
     """The lesson after the one of this number: its heading, and the link to it from there. None
     after the last one; an aside that runs on another Python is left out.
     """
-    folder = _lesson(lesson).parent
+    folder = lesson_of(lesson).parent
     for path in lessons():
         kernel = _read(path)["metadata"].get("kernelspec", {}).get("name")
         if number_of(path) > lesson and kernel == "python3":
@@ -175,7 +175,7 @@ def update(lesson: str | None = None) -> None:
     if "google.colab" in sys.modules:
         return _update_on_colab(lesson)
     faults = []
-    for path in lessons() if lesson is None else [_lesson(lesson)]:
+    for path in lessons() if lesson is None else [lesson_of(lesson)]:
         try:
             print(_update(path))
         except WorkbookError as error:
@@ -196,7 +196,7 @@ def reset(what: str) -> None:
         WorkbookError: there is no such lesson or exercise, or its copy is damaged.
     """
     number, _, exercise = str(what).partition(".")
-    lesson = _lesson(number)
+    lesson = lesson_of(number)
     path, new = _own(lesson), _fresh(lesson)
     empty = _exercise_cell(new["cells"], what) if exercise else None
     if empty and ("google.colab" in sys.modules or _is_here(path) or _is_here(lesson)):
@@ -298,8 +298,12 @@ def merge(mine: dict, new: dict) -> tuple[dict, int]:
 # ---------------------------------------------------------------- lessons and copies
 
 
-def _lesson(number):
-    """The lesson of a number, which may lack its zeros: 1, "01", "8b"."""
+def lesson_of(number):
+    """The lesson of a number, which may lack its zeros: 1, "01", "8b".
+
+    Raises:
+        WorkbookError: there is no lesson of that number.
+    """
     known = {number_of(path).lstrip("0"): path for path in lessons()}
     if str(number).lstrip("0") not in known:
         numbers = ", ".join(map(number_of, known.values()))
@@ -403,7 +407,7 @@ def _update_on_colab(number):
 
     mine = _message.blocking_request("get_ipynb", request="", timeout_sec=60)["ipynb"]
     name = mine["metadata"].get("colab", {}).get("name", "")
-    lesson = _lesson(number or next(iter(re.findall(r"\b\d\d\w?(?=-)", name)), name))
+    lesson = lesson_of(number or next(iter(re.findall(r"\b\d\d\w?(?=-)", name)), name))
     new = _fresh(lesson)
     mine = _checked(mine, "The notebook that is open")
     if not {cell["id"] for cell in new["cells"]} & {cell["id"] for cell in mine["cells"]}:

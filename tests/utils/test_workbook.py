@@ -401,7 +401,7 @@ def test_what_is_not_there_is_named(course, arguments, message):
 
 @pytest.mark.parametrize("number", [1, "1", "01", "8b", "08b", "0", "00", 0])
 def test_a_number_names_a_lesson(number):
-    assert workbook._lesson(number).name.lstrip("0").startswith(f"{number}-".lstrip("0"))
+    assert workbook.lesson_of(number).name.lstrip("0").startswith(f"{number}-".lstrip("0"))
 
 
 # ---------------------------------------------------------------- in a kernel
