@@ -157,12 +157,22 @@ def reveal(guess: object, truth: object, note: str = "") -> None:
     """Print a guess that was written down before, beside what came out.
 
     Args:
-        guess: the guess, number or words; `...` if none was made.
+        guess: the guess: a number, words, a list, or a dict that names each; `...` if none was made.
         truth: what came out.
         note: a sentence put behind it.
     """
-    made = "You wrote down no guess" if _is_blank(guess) else f"Your guess: {guess}"
-    print(f"{made}. What came out: {truth}. {note}".rstrip())
+    made = "You wrote down no guess" if _is_blank(guess) else f"Your guess: {_in_words(guess)}"
+    line = f"{made}. What came out: {_in_words(truth)}. {note}".rstrip()
+    print(textwrap.fill(line, 88, break_on_hyphens=False))
+
+
+def _in_words(value):
+    """A value as one reads it aloud: no braces, brackets or quotation marks."""
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_in_words(part)}" for name, part in value.items())
+    if isinstance(value, (list, tuple, set)):
+        return ", ".join(map(_in_words, value))
+    return str(value)
 
 
 def material(exercise: str, *given: object) -> object:

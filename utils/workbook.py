@@ -298,7 +298,7 @@ def merge(mine: dict, new: dict) -> tuple[dict, int]:
 # ---------------------------------------------------------------- lessons and copies
 
 
-def lesson_of(number):
+def lesson_of(number: int | str) -> Path:
     """The lesson of a number, which may lack its zeros: 1, "01", "8b".
 
     Raises:

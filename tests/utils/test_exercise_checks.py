@@ -400,3 +400,28 @@ def test_reveal(capsys):
         "Your guess: 5. What came out: 7. The teapot is hard.\n"
         "You wrote down no guess. What came out: 7.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("truth", "said"),
+    [
+        (0.26, "0.26"),
+        ("SimpleRNN", "SimpleRNN"),
+        ([5.85, 6.16], "5.85, 6.16"),
+        ((90, 98), "90, 98"),
+        (["nearest"], "nearest"),
+        ({"MLP": "0.0", "convnet": "3.3"}, "MLP: 0.0; convnet: 3.3"),
+        ({"tanh": [27.6, 14.2], "relu": [0.0]}, "tanh: 27.6, 14.2; relu: 0.0"),
+        ({20: 706}, "20: 706"),
+        (np.array([1, 2]), "[1 2]"),
+    ],
+)
+def test_reveal_says_lists_and_dicts_in_words(truth, said, capsys):
+    exercises.reveal(truth, truth)
+    assert capsys.readouterr().out == f"Your guess: {said}. What came out: {said}.\n"
+
+
+def test_reveal_breaks_long_lines(capsys):
+    exercises.reveal(..., ["loss"] * 40, "A note.")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 1 and max(map(len, lines)) <= 88
