@@ -21,6 +21,14 @@ FIELDS = {
     "cleaning": "Cleaning",
     "flaws": "Known flaws and biases",
 }
+# What a card with parts, such as the weights of one lesson, says of each of them.
+OF_A_PART = {
+    "holds": "Holds",
+    "learnt": "Learnt",
+    "tested": "Test data",
+    "reached": "Reached",
+    "licence": "Licence",
+}
 
 
 def cards() -> tuple[dict[str, dict], list[str]]:
@@ -29,6 +37,8 @@ def cards() -> tuple[dict[str, dict], list[str]]:
     for path in sorted(DATA.glob("*/card.toml")):
         card = tomllib.loads(path.read_text(encoding="utf-8"))
         missing = ({"title", "licence_files", "source"} | FIELDS.keys()) - card.keys()
+        for part in card.get("part", []):
+            missing |= ({"title", "lesson", "files"} | OF_A_PART.keys()) - part.keys()
         if missing:
             complaints.append(
                 f"data/{path.parent.name}/card.toml lacks {', '.join(sorted(missing))}"
@@ -62,8 +72,23 @@ def render_pack(pack: str, card: dict) -> str:
         lines += ["| file | bytes | SHA-256 |", "|---|---:|---|"]
         lines += [f"| {n} | {e['bytes']:,} | `{e['sha256']}` |" for n, e in files.items()]
         lines.append("")
+    for part in card.get("part", []):
+        lines += [*render_part(part, files), ""]
     lines += ["_Made from card.toml by `python data/prepare/index.py`; edit that._", ""]
     return "\n".join(lines)
+
+
+def render_part(part: dict, files: dict[str, dict]) -> list[str]:
+    """The lines of one part of a card: a heading, and a list that a phone has room for."""
+    number, _, _ = Path(part["lesson"]).stem.partition("-")
+    sizes = ", ".join(f"`{name}` ({files[name]['bytes'] / 1e3:,.0f} kB)" for name in part["files"])
+    return [
+        f"## {part['title']}",
+        "",
+        f"- **Lesson.** [{number}](../../lessons/{part['lesson']})",
+        f"- **Files.** {sizes}",
+        *(f"- **{heading}.** {part[field]}" for field, heading in OF_A_PART.items()),
+    ]
 
 
 def render_index(found: dict[str, dict]) -> str:

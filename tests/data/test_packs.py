@@ -8,8 +8,9 @@ import subprocess
 import nbformat
 import pytest
 
-from tools import notebook
+from tools import guesses, notebook
 from utils.data import packs
+from utils.lesson import read_checkpoints
 
 PACKS = packs.pack_names()
 PREPARE = packs.DATA / "prepare"
@@ -78,6 +79,28 @@ def test_a_card_names_the_lessons_that_use_its_pack(pack):
         )
     ]
     assert packs.load_card(pack)["lessons"] == (", ".join(users) or "none")
+
+
+PARTS = [(pack, part) for pack in PACKS for part in packs.load_card(pack).get("part", [])]
+
+
+def test_each_file_of_weights_stands_in_one_part_of_the_card():
+    of_parts = [name for pack, part in PARTS if pack == "weights" for name in part["files"]]
+    licences = packs.load_card("weights")["licence_files"]
+    assert sorted([*of_parts, *licences]) == sorted(packs.pack_files("weights"))
+
+
+@pytest.mark.parametrize(
+    "part", [part for _, part in PARTS], ids=[part["files"][0] for _, part in PARTS]
+)
+def test_a_card_has_the_figures_that_its_lesson_printed(part):
+    path = notebook.LESSONS / part["lesson"]
+    cells = nbformat.read(path, as_version=4).cells
+    printed = "".join(guesses.printed(cell.get("outputs", [])) for cell in cells)
+    values = {one.name: f"{one.value:.3g}" for one in read_checkpoints(printed)}
+    assert [
+        values[name] for name in part["checkpoints"] if values[name] not in part["reached"]
+    ] == []
 
 
 @pytest.mark.parametrize(("weights", "most"), [(False, 40e6), (True, 13e6)])
