@@ -277,7 +277,7 @@ def headlines():
             raise ValueError(f"{row['lesson']} has no checkpoint {row['checkpoint']!r}")
         one = found[row["checkpoint"]]
         rows.append(
-            f"| {_link(row['lesson'])} | {row['here']} | {one.value:.3g} "
+            f"| {_link(row['lesson'], number=True)} | {row['here']} | {one.value:.3g} "
             f"| {one.low:g} to {one.high:g} | {row.get('then', '')} |"
         )
     rows += ["", "| lesson | checkpoints | took |", "|:---|---:|:---|"]
@@ -293,8 +293,10 @@ def _printed(notebook_path):
     return "".join(guesses.printed(cell.get("outputs", [])) for cell in cells)
 
 
-def _link(lesson):
-    return f"[{Path(lesson).stem}]({lesson})"
+def _link(lesson, number=False):
+    """A link to a lesson by its file's name, or, where it has many rows, by its number."""
+    name = workbook.number_of(Path(lesson)) if number else Path(lesson).stem
+    return f"[{name}]({lesson})"
 
 
 def needs():

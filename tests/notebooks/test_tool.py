@@ -92,7 +92,7 @@ def test_run_twice_gives_the_same_file_and_headlines(course):
     row = '[[headline]]\nlesson = "part2/42-small.ipynb"\ncheckpoint = "loss"\nhere = "a loss"\n'
     chosen.write_text(row + 'then = "0.3"\n')
     lines = tool.headlines().splitlines()
-    assert lines[2] == "| [42-small](part2/42-small.ipynb) | a loss | 0.25 | 0 to 1 | 0.3 |"
+    assert lines[2] == "| [42](part2/42-small.ipynb) | a loss | 0.25 | 0 to 1 | 0.3 |"
     assert lines[-1] == "| [42-small](part2/42-small.ipynb) | 1 |  |"
     page = tool.with_tables(f"Before\n{tool.BEGIN}\nold\n{tool.END}\nafter\n", tool.headlines())
     assert "old" not in page and page.startswith("Before\n") and page.endswith("\nafter\n")
