@@ -39,6 +39,15 @@ def test_matrix_wheel_book_links_data_and_ten_runs_are_in_it():
     assert alone in run_tests.STAGES["test"]
 
 
+def test_the_page_for_maintainers_names_every_stage():
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    (step,) = re.findall(r"^4\. `make release-check` runs(.*?)^5\.", page, flags=re.M | re.S)
+    said = {"conformance": "Keras's own tests", "data": "data packs", "links": "links that lead"}
+    for stage in release_check.STAGES:
+        name = stage.name.partition("-")[0]
+        assert said.get(name, name) in step, name
+
+
 @pytest.mark.parametrize(("named", "status"), [([], 0), (["newest"], 1)])
 def test_an_environment_named_for_a_python_that_is_not_here_has_not_passed(
     monkeypatch, named, status
