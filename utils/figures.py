@@ -95,7 +95,7 @@ def picture_grid(
     limits: tuple[float, float] | None = None,
     inches: float = 1.6,
 ) -> Figure:
-    """A figure of pictures in rows, each with its title above; its `alt` lists the titles.
+    """A figure of pictures in rows, each with its title above; its `alt` lists those that are not empty.
 
     Args:
         images: array `(n, height, width, 3)` in colour, or `(n, height, width)` or `(n, height,
@@ -132,7 +132,8 @@ def picture_grid(
     for ax, picture, title in zip(axes.flat, pictures, titles, strict=False):
         ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
         ax.set_title(title, fontsize=10)
-    figure.alt = f"{what}: " + ", ".join(title.replace("\n", " ") for title in titles) + "."
+    named = ", ".join(title.replace("\n", " ") for title in titles if title)
+    figure.alt = f"{what}: {named}." if named else f"{what}."
     plt.close(figure)  # the notebook shows what is returned, once
     return figure
 

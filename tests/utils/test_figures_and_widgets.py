@@ -121,6 +121,8 @@ def test_picture_grid_says_what_it_shows_and_leaves_no_open_figure():
     grid = figures.picture_grid([wide, tall, wide], ["one", "two\nlines", "three"], 2, "Paintings")
     assert grid.alt == "Paintings: one, two lines, three."
     assert figures.picture_grid([wide], ["one"]).alt == "Pictures: one."
+    assert figures.picture_grid([wide] * 3, ["one", "", ""]).alt == "Pictures: one."
+    assert figures.picture_grid([wide], [""]).alt == "Pictures."
     assert grid.get_figwidth() == 2 * 1.6 and grid.get_figheight() > 2 * 4 * 1.6
     assert {ax.title.get_fontsize() for ax in grid.axes} >= {10}
     assert plt.get_fignums() == []
