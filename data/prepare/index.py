@@ -81,7 +81,8 @@ def render_pack(pack: str, card: dict) -> str:
 def render_part(part: dict, files: dict[str, dict]) -> list[str]:
     """The lines of one part of a card: a heading, and a list that a phone has room for."""
     number, _, _ = Path(part["lesson"]).stem.partition("-")
-    sizes = ", ".join(f"`{name}` ({files[name]['bytes'] / 1e3:,.0f} kB)" for name in part["files"])
+    kilobytes = {name: files[name]["bytes"] / 1e3 for name in part["files"]}
+    sizes = ", ".join(f"`{name}` ({kB:,.{int(kB < 10)}f} kB)" for name, kB in kilobytes.items())
     return [
         f"## {part['title']}",
         "",
