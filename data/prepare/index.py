@@ -105,7 +105,8 @@ def render_index(found: dict[str, dict]) -> str:
         "lesson runs with no network. Each folder holds the data, the licence as found at the "
         "source, a data card (its README) and the size and SHA-256 of each file, which the loaders "
         "in `utils.data` check on first use. `make data PACK=digits` rebuilds a pack from the "
-        "package it came from and compares the checksums; `PACK=all` does it for all. Pictures and "
+        "package it came from and compares the checksums; `PACK=all` does it for all but the weights, "
+        "which the lessons' own code learns for hours. Pictures and "
         "compressed arrays come out bit for bit with the library versions of requirements.lock.",
         "",
         "The course's code is MIT and its prose CC BY 4.0; **the data keep their own licences**.",
