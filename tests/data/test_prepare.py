@@ -4,7 +4,9 @@ import importlib
 import io
 import json
 import pickle
+import shutil
 import struct
+import subprocess
 import sys
 import zlib
 
@@ -34,6 +36,20 @@ def common(script, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["script"])
     monkeypatch.delenv("COURSE_PACKAGES", raising=False)
     return module
+
+
+def test_all_packs_are_rebuilt_but_what_takes_hours_to_learn(tmp_path):
+    (tmp_path / "prepare").mkdir()
+    shutil.copy(SCRIPTS / "all.py", tmp_path / "prepare")
+    for pack, ends in {"good": 0, "bad": 1, "weights": 0}.items():
+        (tmp_path / pack).mkdir()
+        (tmp_path / pack / "files.json").write_text("{}")
+        script = f"import sys\nprint({pack!r}, flush=True)\nsys.exit({ends})"
+        (tmp_path / "prepare" / f"{pack}.py").write_text(script)
+    command = [sys.executable, tmp_path / "prepare" / "all.py"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.split() == ["bad", "good"]
+    assert (done.returncode, done.stderr.strip()) == (1, "not rebuilt as recorded: bad")
 
 
 # ---------------------------------------------------------------- writing a pack

@@ -1,8 +1,20 @@
 """The test command fails when any stage fails, and ends with a summary that counts every test."""
 
+import subprocess
+import sys
+
 import pytest
+from course_in_small import ROOT
 
 from tools import browser, run_tests
+
+
+def test_no_package_of_that_name_hides_the_tests(tmp_path):
+    # IPython 7 appends the folder of its extensions to the path, and in it is a package called tests.
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "__init__.py").touch()
+    code = f"import sys; sys.path.append({str(tmp_path)!r}); import tests.notebooks.budget"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 @pytest.fixture
