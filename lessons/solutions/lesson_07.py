@@ -189,49 +189,13 @@ def wrong_4():
 
 
 def solution_5():
-    # of 15 blocks choose the 2 that are gone through; and each way round the lost block is left
-    return 15 * 14 // 2, 2**14
-
-
-def check_5(two_counts):
-    through_two, left = two_counts
-    assert through_two != 15 * 14, "First block 3, then block 8: is that another pair than 8 and 3?"
-    assert through_two not in (15, 2, 30), (
-        "With three blocks there would be 3 ways through just two of them: 1 and 2, 1 and 3, 2 and 3."
-    )
-    assert through_two == 105, "Choose 2 blocks of 15; the others are passed by."
-    assert left not in (2**15, 2**15 - 1), "That many there were before. Which went through it?"
-    assert left != 14, "Each of the 14 others can still be gone through or passed by."
-    assert left == 2**14, "At each of the 14 blocks that are left there are two ways to go on."
-    return "105 and 16,384, half of the ways. In a plain network there is one way, and it is cut."
-
-
-HINTS_5 = [
-    "Each block doubles the number of ways. Draw three blocks, and count.",
-    "15 * 14 / 2 pairs of blocks; and 2 to the power of the 14 blocks that are left.",
-]
-
-
-def wrong_5():
-    return [
-        (210, 2**14),
-        (105, 2**15),
-        (105, 14),
-        (30, 2**14),
-        (105, 2**15 - 1),
-        (15, 2**14),
-        105,
-    ]
-
-
-def solution_7():
     def block(x, f):
         return x + f(x)
 
     return block
 
 
-def check_7(block):
+def check_5(block):
     x = np.array([1.0, -2.0])
     got = np.asarray(block(x.copy(), lambda x: 0 * x))  # a block may write over its x: x += f(x)
     assert not np.array_equal(got, [1, 0]), (
@@ -252,13 +216,13 @@ def check_7(block):
     return "One plus sign. If f is 0 the block is the identity, whatever else is in it."
 
 
-HINTS_7 = [
+HINTS_5 = [
     "Two ways lead from x to the plus: one through f, and one past it.",
     "f(x) is what comes from the first way, and x is what comes by the road. Return their sum.",
 ]
 
 
-def wrong_7():
+def wrong_5():
     return [
         lambda x, f: f(x),  # a plain block
         lambda x, f: f(x + f(x)),  # the road leads into f once more
@@ -267,4 +231,40 @@ def wrong_7():
         lambda x, f: x - f(x),
         lambda x, f: f(x) + f(x),
         lambda x, f: np.maximum(x + f(x), 0),
+    ]
+
+
+def solution_6():
+    # of 15 blocks choose the 2 that are gone through; and each way round the lost block is left
+    return 15 * 14 // 2, 2**14
+
+
+def check_6(two_counts):
+    through_two, left = two_counts
+    assert through_two != 15 * 14, "First block 3, then block 8: is that another pair than 8 and 3?"
+    assert through_two not in (15, 2, 30), (
+        "With three blocks there would be 3 ways through just two of them: 1 and 2, 1 and 3, 2 and 3."
+    )
+    assert through_two == 105, "Choose 2 blocks of 15; the others are passed by."
+    assert left not in (2**15, 2**15 - 1), "That many there were before. Which went through it?"
+    assert left != 14, "Each of the 14 others can still be gone through or passed by."
+    assert left == 2**14, "At each of the 14 blocks that are left there are two ways to go on."
+    return "105 and 16,384, half of the ways. In a plain network there is one way, and it is cut."
+
+
+HINTS_6 = [
+    "Each block doubles the number of ways. Draw three blocks, and count.",
+    "15 * 14 / 2 pairs of blocks; and 2 to the power of the 14 blocks that are left.",
+]
+
+
+def wrong_6():
+    return [
+        (210, 2**14),
+        (105, 2**15),
+        (105, 14),
+        (30, 2**14),
+        (105, 2**15 - 1),
+        (15, 2**14),
+        105,
     ]
