@@ -320,7 +320,8 @@ def overview() -> None:
             state = f'your copy is damaged: `workbook.reset("{number}")`'
         link = f"[{workbook.title(path)}]({path.relative_to(workbook.LESSONS).as_posix()})"
         done = f"{right} of {len(known)}" if known else ""
-        rows.append([link, workbook.minutes(path), done, state])
+        minutes, *_ = workbook.minutes(path).split(" with ")  # the table must fit the page
+        rows.append([link, minutes, done, state])
     display(figures.table(["lesson", "to read", "exercises done", ""], rows, others=":---"))
     if some_newer:
         display(_update_button())
