@@ -88,10 +88,104 @@ def wrong_2():
 
 
 def solution_3():
+    def step_back(blame, n, Wh):
+        inside = blame / 2 * (1 - n**2)  # half goes through tanh, times its slope
+        before = blame / 2 + inside @ Wh.T  # half goes straight back, the rest by W_h
+        return inside, before
+
+    return step_back
+
+
+def _nudged(loss, place):
+    """The slope of a loss for each number of an array, by nudging."""
+    slope = np.zeros_like(place)
+    for index in np.ndindex(place.shape):
+        nudge = np.zeros_like(place)
+        nudge[index] = 1e-5
+        slope[index] = (loss(place + nudge) - loss(place - nudge)) / 2e-5
+    return slope
+
+
+def check_3(step_back):
+    rng = np.random.default_rng(0)
+    old, into, blame = rng.normal(size=(3, 2, 4))  # h before, what stands inside of tanh, the blame
+    Wh = rng.normal(size=(4, 4)) / 2
+    n = np.tanh(into)
+    inside, before = step_back(blame.copy(), n.copy(), Wh.copy())
+    assert inside.shape == before.shape == (2, 4), (
+        f"For 2 texts and 4 units each should be 2 x 4; yours are {inside.shape} and {before.shape}."
+    )
+    assert not np.allclose(inside, blame * (1 - n**2), rtol=1e-3), (
+        "That is the line of the lesson's loop, where all of the new state comes out of tanh. Which "
+        "part of it does here?"
+    )
+    assert not np.allclose(inside, blame / 2, rtol=1e-3), (
+        "On its way back through tanh the blame is multiplied by the slope of tanh."
+    )
+    # The loss whose slope for the new state is `blame`.
+    right = _nudged(lambda x: (blame * (old + np.tanh(x)) / 2).sum(), into)
+    assert np.allclose(inside, right, rtol=1e-3, atol=1e-5), (
+        f"Nudging what stands inside of tanh gives {right[0].round(3)} for the first text; your "
+        f"`inside` is {inside[0].round(3)}."
+    )
+    assert not np.allclose(before, inside @ Wh.T, rtol=1e-3), (
+        "The state before has two ways into the new one, and only one of them leads through tanh."
+    )
+    assert not np.allclose(before, blame / 2 + inside @ Wh, rtol=1e-3), (
+        "Forwards it was h @ Wh. From a number of the new state back to one of the old, which way "
+        "round is the table read?"
+    )
+    right = _nudged(lambda h: (blame * (h + np.tanh(into + (h - old) @ Wh)) / 2).sum(), old)
+    assert np.allclose(before, right, rtol=1e-3, atol=1e-5), (
+        f"Nudging the state before gives {right[0].round(3)} for the first text; your `before` is "
+        f"{before[0].round(3)}."
+    )
+    return (
+        "Half of the blame passes untouched, whatever the weights are. Section 6 comes back to it."
+    )
+
+
+HINTS_3 = [
+    "The state before moves the new one in two ways: directly, by a half, and inside of tanh. Slopes "
+    "of several ways add up.",
+    "inside = blame / 2 * (1 - n**2); before is blame / 2, and what comes back by inside @ Wh.T.",
+]
+
+
+def wrong_3():
+    def as_in_the_lesson(blame, n, Wh):
+        inside = blame * (1 - n**2)
+        return inside, inside @ Wh.T
+
+    def one_way(blame, n, Wh):
+        inside = blame / 2 * (1 - n**2)
+        return inside, inside @ Wh.T
+
+    def wrong_way_round(blame, n, Wh):
+        inside = blame / 2 * (1 - n**2)
+        return inside, blame / 2 + inside @ Wh
+
+    def all_of_it(blame, n, Wh):
+        inside = blame / 2 * (1 - n**2)
+        return inside, blame + inside @ Wh.T
+
+    return [
+        as_in_the_lesson,
+        one_way,
+        wrong_way_round,
+        all_of_it,
+        lambda blame, n, Wh: (blame / 2, blame / 2 + blame / 2 @ Wh.T),
+        lambda blame, n, Wh: (blame / 2 * (1 - n), blame / 2),
+        lambda blame, n, Wh: blame / 2 * (1 - n**2),
+        0.5,
+    ]
+
+
+def solution_4():
     return 0.9**50, 0.01 ** (1 / 200)
 
 
-def check_3(factor_and_weight):
+def check_4(factor_and_weight):
     factor, weight = factor_and_weight
     assert not np.isclose(factor, 45), "One step back: times 0.9. Two steps back?"
     assert not np.isclose(factor, 0.9), "That is one step. Fifty of them?"
@@ -109,13 +203,13 @@ def check_3(factor_and_weight):
     return "0.0052, and 0.977. A little more or less than 1 decides all."
 
 
-HINTS_3 = [
+HINTS_4 = [
     "Each step multiplies by w, so k steps multiply by w to the power k.",
     "For the second number: which w has w**200 = 0.01? The 200th root, 0.01 ** (1 / 200).",
 ]
 
 
-def wrong_3():
+def wrong_4():
     return [
         (45, 0.977),
         (0.9, 0.977),
@@ -129,11 +223,11 @@ def wrong_3():
     ]
 
 
-def solution_4():
+def solution_5():
     return 3 * (32 * 128 + 128 * 128 + 2 * 128)
 
 
-def check_4(n_weights):
+def check_5(n_weights):
     assert n_weights != 3 * (32 * 128 + 128 * 128 + 128), (
         "Look at the shape of the bias: how many rows has it?"
     )
@@ -147,14 +241,14 @@ def check_4(n_weights):
     return "By the length of the text it does not grow: the same weights serve at every step."
 
 
-HINTS_4 = [
+HINTS_5 = [
     "One of its three parts: a table from 32 numbers to 128 and one from 128 to 128. And biases: "
     "see the shapes that the cell prints.",
     "3 * (32 * 128 + 128 * 128 + 2 * 128): Keras's GRU has two biases for each unit and part.",
 ]
 
 
-def wrong_4():
+def wrong_5():
     return [
         3 * (32 * 128 + 128 * 128 + 128),
         3 * (32 * 128 + 128 * 128),
@@ -165,7 +259,7 @@ def wrong_4():
     ]
 
 
-def solution_5():
+def solution_6():
     def sharpen(p, temperature):
         powers = p ** (1 / temperature)
         return powers / powers.sum()
@@ -173,7 +267,7 @@ def solution_5():
     return sharpen
 
 
-def check_5(sharpen):
+def check_6(sharpen):
     p = np.array([0.5, 0.3, 0.2])
     cold, warm, hot = (sharpen(p.copy(), t) for t in (0.5, 1.0, 2.0))
     assert np.shape(cold) == (3,), "One probability for each character, in an array."
@@ -200,13 +294,13 @@ def check_5(sharpen):
     return "At 0.5 probabilities are squared, at 2 their roots are taken."
 
 
-HINTS_5 = [
+HINTS_6 = [
     "p to the power 1 / temperature; then their sum is no longer 1. What do you divide by?",
     "powers = p ** (1 / temperature), and powers / powers.sum().",
 ]
 
 
-def wrong_5():
+def wrong_6():
     return [
         lambda p, temperature: (p / temperature) / (p / temperature).sum(),
         lambda p, temperature: p**temperature / (p**temperature).sum(),
@@ -251,7 +345,7 @@ class _Counting:
         return scores
 
 
-def solution_6():
+def solution_7():
     def after(net, text):
         forget(net)
         for letter in text:
@@ -261,7 +355,7 @@ def solution_6():
     return after
 
 
-def check_6(after):
+def check_7(after):
     net = _Counting()
     first, read = after(net, "abc"), list(net.read)
     assert np.shape(first) == (80,), (
@@ -282,13 +376,13 @@ def check_6(after):
     return "Forget once, before the first letter, and never in between."
 
 
-HINTS_6 = [
+HINTS_7 = [
     "Put a print into the loop: what does the network still know when it reads the last letter?",
     "forget(net) belongs before the loop. Without any forget, the second text would follow the first.",
 ]
 
 
-def wrong_6():
+def wrong_7():
     def forgets(net, text):
         for letter in text:
             forget(net)
@@ -321,97 +415,3 @@ def wrong_6():
         return softmax(net.predict_on_batch(encode(text)[None]), axis=-1)
 
     return [forgets, never, forgets_afterwards, scores_only, twice, all_of_them, 0.5]
-
-
-def solution_8():
-    def step_back(blame, n, Wh):
-        inside = blame / 2 * (1 - n**2)  # half goes through tanh, times its slope
-        before = blame / 2 + inside @ Wh.T  # half goes straight back, the rest by W_h
-        return inside, before
-
-    return step_back
-
-
-def _nudged(loss, place):
-    """The slope of a loss for each number of an array, by nudging."""
-    slope = np.zeros_like(place)
-    for index in np.ndindex(place.shape):
-        nudge = np.zeros_like(place)
-        nudge[index] = 1e-5
-        slope[index] = (loss(place + nudge) - loss(place - nudge)) / 2e-5
-    return slope
-
-
-def check_8(step_back):
-    rng = np.random.default_rng(0)
-    old, into, blame = rng.normal(size=(3, 2, 4))  # h before, what stands inside of tanh, the blame
-    Wh = rng.normal(size=(4, 4)) / 2
-    n = np.tanh(into)
-    inside, before = step_back(blame.copy(), n.copy(), Wh.copy())
-    assert inside.shape == before.shape == (2, 4), (
-        f"For 2 texts and 4 units each should be 2 x 4; yours are {inside.shape} and {before.shape}."
-    )
-    assert not np.allclose(inside, blame * (1 - n**2), rtol=1e-3), (
-        "That is the line of the lesson's loop, where all of the new state comes out of tanh. Which "
-        "part of it does here?"
-    )
-    assert not np.allclose(inside, blame / 2, rtol=1e-3), (
-        "On its way back through tanh the blame is multiplied by the slope of tanh."
-    )
-    # The loss whose slope for the new state is `blame`.
-    right = _nudged(lambda x: (blame * (old + np.tanh(x)) / 2).sum(), into)
-    assert np.allclose(inside, right, rtol=1e-3, atol=1e-5), (
-        f"Nudging what stands inside of tanh gives {right[0].round(3)} for the first text; your "
-        f"`inside` is {inside[0].round(3)}."
-    )
-    assert not np.allclose(before, inside @ Wh.T, rtol=1e-3), (
-        "The state before has two ways into the new one, and only one of them leads through tanh."
-    )
-    assert not np.allclose(before, blame / 2 + inside @ Wh, rtol=1e-3), (
-        "Forwards it was h @ Wh. From a number of the new state back to one of the old, which way "
-        "round is the table read?"
-    )
-    right = _nudged(lambda h: (blame * (h + np.tanh(into + (h - old) @ Wh)) / 2).sum(), old)
-    assert np.allclose(before, right, rtol=1e-3, atol=1e-5), (
-        f"Nudging the state before gives {right[0].round(3)} for the first text; your `before` is "
-        f"{before[0].round(3)}."
-    )
-    return (
-        "Half of the blame passes untouched, whatever the weights are. Section 6 comes back to it."
-    )
-
-
-HINTS_8 = [
-    "The state before moves the new one in two ways: directly, by a half, and inside of tanh. Slopes "
-    "of several ways add up.",
-    "inside = blame / 2 * (1 - n**2); before is blame / 2, and what comes back by inside @ Wh.T.",
-]
-
-
-def wrong_8():
-    def as_in_the_lesson(blame, n, Wh):
-        inside = blame * (1 - n**2)
-        return inside, inside @ Wh.T
-
-    def one_way(blame, n, Wh):
-        inside = blame / 2 * (1 - n**2)
-        return inside, inside @ Wh.T
-
-    def wrong_way_round(blame, n, Wh):
-        inside = blame / 2 * (1 - n**2)
-        return inside, blame / 2 + inside @ Wh
-
-    def all_of_it(blame, n, Wh):
-        inside = blame / 2 * (1 - n**2)
-        return inside, blame + inside @ Wh.T
-
-    return [
-        as_in_the_lesson,
-        one_way,
-        wrong_way_round,
-        all_of_it,
-        lambda blame, n, Wh: (blame / 2, blame / 2 + blame / 2 @ Wh.T),
-        lambda blame, n, Wh: (blame / 2 * (1 - n), blame / 2),
-        lambda blame, n, Wh: blame / 2 * (1 - n**2),
-        0.5,
-    ]
