@@ -72,7 +72,8 @@ def cached(
     )
     wholes = keras.tree.flatten(everything)
     megabytes = sum(whole.nbytes for whole in wholes) / 1e6
-    print(f"Features of {len(images):,} inputs: {megabytes:.1f} MB as {dtype}.")
+    inputs = "1 input" if len(images) == 1 else f"{len(images):,} inputs"
+    print(f"Features of {inputs}: {megabytes:.1f} MB as {dtype}.")
     if path is not None and Path(path).exists():
         stored = _stored(path, images, wholes, keras.tree.flatten(first))
         return keras.tree.pack_sequence_as(everything, stored)

@@ -175,15 +175,16 @@ def body(seed=0):
 
 @pytest.mark.parametrize("batch", [1, 4, 11, 32])
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
-def test_cached_features_are_those_of_the_network(batch, dtype, capsys):
+@pytest.mark.parametrize(("n", "inputs"), [(11, "11 inputs"), (1, "1 input")])
+def test_cached_features_are_those_of_the_network(n, inputs, batch, dtype, capsys):
     network = body()
-    found = cached(network, IMAGES, batch, dtype)
-    assert found.dtype == dtype and found.shape == (11, 4, 4, 2)
-    expected = network.predict(IMAGES, verbose=0)
+    found = cached(network, IMAGES[:n], batch, dtype)
+    assert found.dtype == dtype and found.shape == (n, 4, 4, 2)
+    expected = network.predict(IMAGES[:n], verbose=0)
     np.testing.assert_allclose(
         found, expected, rtol=1e-3, atol=1e-3 if dtype == "float16" else 1e-6
     )
-    assert capsys.readouterr().out == f"Features of 11 inputs: 0.0 MB as {dtype}.\n"
+    assert capsys.readouterr().out == f"Features of {inputs}: 0.0 MB as {dtype}.\n"
 
 
 def test_cached_taps_and_preparing_batch_by_batch():
