@@ -54,6 +54,7 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.axisbelow": True,  # bars and dots stand before the lines
     "grid.alpha": 0.25,
     "image.cmap": "viridis",
     "image.interpolation": "nearest",
