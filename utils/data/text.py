@@ -191,7 +191,8 @@ class WordVectors:
         words = self.words if among is None else list(dict.fromkeys(among))
         vectors = self.vectors if among is None else self.vectors[[*map(self._number, words)], :]
         lengths = np.linalg.norm(vectors, axis=1) * length
-        cosine = vectors @ vector / np.maximum(lengths, 1e-12)
+        # Not `@`: it wakes BLAS's threads, which go on spinning for longer than this takes.
+        cosine = np.einsum("ij,j->i", vectors, vector) / np.maximum(lengths, 1e-12)
         if isinstance(what, str) and what in words:
             cosine[words.index(what)] = -np.inf
             count = min(count, len(words) - 1)
