@@ -123,6 +123,7 @@ def test_without_a_browser_one_line_says_so_before_anything_runs(stages, monkeyp
 
 def test_the_report_of_the_conformance_stage_is_counted(stages, tmp_path, monkeypatch, capfd):
     (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "__init__.py").touch()
     (tmp_path / "tests" / "conformance.py").write_text(
         "import pathlib, sys\n"
         "(report,) = [a.partition('=')[2] for a in sys.argv if a.startswith('--junitxml=')]\n"
