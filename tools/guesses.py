@@ -66,6 +66,11 @@ def printed(outputs):
     return "".join(texts)
 
 
+def printed_by(cells):
+    """The text that all cells of a notebook printed."""
+    return "".join(printed(cell.get("outputs", [])) for cell in cells)
+
+
 def _as_html(output):
     if output.output_type == "stream":
         return f"<pre>{html.escape(output.text, quote=False)}</pre>"

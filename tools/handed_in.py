@@ -123,13 +123,12 @@ def course() -> dict[str, Lesson]:
         number, cells = workbook.number_of(path), nbformat.read(path, as_version=4).cells
         checked = exercises.numbered(number)
         text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-        printed = "".join(guesses.printed(cell.get("outputs", [])) for cell in cells)
         found[number] = Lesson(
             number,
             path.stem,
             checked,
             [name for name in dict.fromkeys(TITLE.findall(text)) if name not in checked],
-            {one.name for one in read_checkpoints(printed)},
+            {one.name for one in read_checkpoints(guesses.printed_by(cells))},
             set(map(workbook.fingerprint, cells)),
         )
     return found

@@ -266,13 +266,13 @@ def headlines():
         ValueError: a lesson has no checkpoint of the name chosen.
     """
     chosen = tomllib.loads((LESSONS / "headlines.toml").read_text(encoding="utf-8"))["headline"]
-    printed = {path.relative_to(LESSONS).as_posix(): _printed(path) for path in lessons()}
+    texts = {path.relative_to(LESSONS).as_posix(): printed(path) for path in lessons()}
     rows = [
         "| lesson | what | reached | expected | the 2017 notebook |",
         "|:---|:---|---:|:---|:---|",
     ]
     for row in chosen:
-        found = {one.name: one for one in read_checkpoints(printed[row["lesson"]])}
+        found = {one.name: one for one in read_checkpoints(texts[row["lesson"]])}
         if row["checkpoint"] not in found:
             raise ValueError(f"{row['lesson']} has no checkpoint {row['checkpoint']!r}")
         one = found[row["checkpoint"]]
@@ -281,16 +281,16 @@ def headlines():
             f"| {one.low:g} to {one.high:g} | {row.get('then', '')} |"
         )
     rows += ["", "| lesson | checkpoints | took |", "|:---|---:|:---|"]
-    for lesson, text in printed.items():
+    for lesson, text in texts.items():
         took = re.findall(r"^\d+ s, at most .* of memory\.$", text, re.M)[-1:]
         count = len(read_checkpoints(text))
         rows.append(f"| {_link(lesson)} | {count} | {took[0].rstrip('.') if took else ''} |")
     return "\n".join(rows)
 
 
-def _printed(notebook_path):
-    cells = nbformat.read(notebook_path, as_version=4).cells
-    return "".join(guesses.printed(cell.get("outputs", [])) for cell in cells)
+def printed(notebook_path):
+    """All that the saved outputs of a notebook say, as text."""
+    return guesses.printed_by(nbformat.read(notebook_path, as_version=4).cells)
 
 
 def _link(lesson, number=False):

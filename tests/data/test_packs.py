@@ -8,7 +8,7 @@ import subprocess
 import nbformat
 import pytest
 
-from tools import guesses, notebook
+from tools import notebook
 from utils.data import packs
 from utils.lesson import read_checkpoints
 
@@ -94,9 +94,7 @@ def test_each_file_of_weights_stands_in_one_part_of_the_card():
     "part", [part for _, part in PARTS], ids=[part["files"][0] for _, part in PARTS]
 )
 def test_a_card_has_the_figures_that_its_lesson_printed(part):
-    path = notebook.LESSONS / part["lesson"]
-    cells = nbformat.read(path, as_version=4).cells
-    printed = "".join(guesses.printed(cell.get("outputs", [])) for cell in cells)
+    printed = notebook.printed(notebook.LESSONS / part["lesson"])
     values = {one.name: f"{one.value:.3g}" for one in read_checkpoints(printed)}
     assert [
         values[name] for name in part["checkpoints"] if values[name] not in part["reached"]
