@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # imported where it is used: a lesson may choose Matplotlib's
 __all__ = [
     "alt_text",
     "coloured_text",
+    "encoder_decoder",
     "picture_grid",
     "pipeline",
     "show_attention",
@@ -239,6 +240,42 @@ def pipeline(
         figure.alt += f" Below it, instead: {heads}."
     for start, end in roads:
         figure.alt += f" A road leads from {start} to {end}, past what lies between."
+    plt.close(figure)
+    return figure
+
+
+def encoder_decoder(source: str, token: str) -> Figure:
+    """A drawing of a transformer that reads one text and writes another, as two rows of boxes.
+
+    The upper row is the encoder, the lower one the decoder, in the words of lesson 13; orange are the
+    way from the one to the other, and that of a written token back to the decoder's beginning.
+
+    Args:
+        source: what a token of the text that is read is called, such as "sound".
+        token: what a token of the text that is written is called, such as "letter".
+    """
+    import matplotlib.pyplot as plt
+
+    reads = [f"source\n{source}s", "read\nat the source", "think", "memory\na vector each"]
+    writes = [f"target\n{token}s so far", "recall\nwhat is written", "look\nat the memory"]
+    writes += ["think", f"logits\nnext {token}"]
+    figure, ax = plt.subplots(figsize=(9.6, 3.2))
+    for row, first, stages in ((1, -1, reads), (0, 0, writes)):
+        for column, stage in enumerate(stages, first):
+            _box(ax, column, row, stage, arrow=column > first, colour="C0")
+    tip = {"arrowprops": {"arrowstyle": "->", "color": "C1", "linewidth": 2}}
+    ax.annotate("", (2, 0.31), (2, 0.69), **tip)
+    ax.plot([4, 4, 0], [-0.31, -0.6, -0.6], color="C1", linewidth=2)
+    ax.annotate("", (0, -0.3), (0, -0.62), **tip)
+    ax.text(2, -0.56, f"the likeliest {token} is put behind the others", ha="center", va="bottom")
+    ax.text(2.5, 1, "encoder", ha="left", va="center", style="italic")
+    ax.text(-0.5, 0, "decoder", ha="right", va="center", style="italic")
+    ax.set(xlim=(-1.45, 4.45), ylim=(-0.72, 1.35))
+    ax.axis("off")
+    encoder, decoder = (", ".join(row).replace("\n", " ") for row in (reads, writes))
+    figure.alt = (
+        f"Encoder: {encoder}. Decoder: {decoder}. The likeliest {token} goes back to the target."
+    )
     plt.close(figure)
     return figure
 

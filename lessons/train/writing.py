@@ -1,4 +1,4 @@
-"""What the scripts for lesson 13b share: the training of a transformer that writes, its losses, and its search.
+"""What the scripts for lessons 13b and 13c share: the training of a transformer that writes, its losses, and its search.
 
 It takes hours off such a training that the products are of numbers with 16 bits (bfloat16), that texts of like
 length are together, which saves padding, and that what is kept is an average of the weights.

@@ -72,7 +72,7 @@ ALLOWED = {
     ("keras_theano/hook.py", "exec"): "loads modules of the installed Keras, as an import does",
     ("tests/data/test_packs.py", "exec"): "loads data/prepare, in this checkout, by its path",
     ("tests/notebooks/test_classic_notebook.py", "exec"): "runs a cell of lesson 02b, in this checkout",
-    ("tests/notebooks/test_chrf_lesson_13b.py", "exec"): "runs a cell of lesson 13b, in this checkout",
+    ("tests/notebooks/test_chrf_lesson_13c.py", "exec"): "runs a cell of lesson 13c, in this checkout",
     ("tests/notebooks/test_exercises.py", "exec"): "pastes a printed solution of this checkout",
     ("tests/notebooks/test_exercises.py", "eval"): "makes functions with other argument names",
     ("tests/notebooks/test_hygiene.py", "exec"): "shows the rule against it a cell that breaks it",

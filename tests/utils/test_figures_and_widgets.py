@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 from PIL import Image, ImageFont
 
 from utils import figures, widgets
@@ -508,6 +509,17 @@ def test_pipeline_with_roads_within_roads_is_a_u():
     shown = {tuple(np.round([*arrow.xyann, *arrow.xy], 2)) for arrow in arrows}
     assert {(1.39, 0, 4.61, 0), (2.39, -1, 3.61, -1)} <= shown  # a road keeps to its row
     assert fig.axes[0].get_ylim()[0] < -2.3 and fig.alt.startswith("Boxes in a U: in, a, b, low")
+
+
+def test_encoder_decoder_is_two_rows_of_boxes_in_the_words_it_is_given():
+    fig = figures.encoder_decoder("sound", "letter")
+    boxes = [patch for patch in fig.axes[0].patches if isinstance(patch, FancyBboxPatch)]
+    assert len(boxes) == 9
+    assert fig.alt == (
+        "Encoder: source sounds, read at the source, think, memory a vector each. Decoder: target "
+        "letters so far, recall what is written, look at the memory, think, logits next letter. "
+        "The likeliest letter goes back to the target."
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Lesson 13b's chrF: known scores, and texts that are short, empty or have nothing in common."""
+"""Lesson 13c's chrF: known scores, and texts that are short, empty or have nothing in common."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,7 +7,7 @@ import nbformat
 import numpy as np
 import pytest
 
-LESSON = Path(__file__).resolve().parents[2] / "lessons/part2/13b-a-network-that-writes.ipynb"
+LESSON = Path(__file__).resolve().parents[2] / "lessons/part2/13c-real-sentences.ipynb"
 
 
 @pytest.fixture(scope="module")

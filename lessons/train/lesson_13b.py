@@ -1,10 +1,10 @@
 """Train what lesson 13b loads: two transformers that spell words by their sounds together, for the long run.
 
-    python lessons/train/lesson_13b_spelling.py
+    python lessons/train/lesson_13b.py
 
 The code is the lesson's own, from its cells that are tagged `train`, and through them lesson 13's. Killed, it goes on where it was when it
-is called again: its checkpoints are in build/train. It writes data/weights/lesson_13b_spelling.weights.h5, and in
-data/weights/lesson_13b_spelling.json what each reading of the training words brought, and the scores of all three parts that were held out.
+is called again: its checkpoints are in build/train. It writes data/weights/lesson_13b.weights.h5, and in
+data/weights/lesson_13b.json what each reading of the training words brought, and the scores of all three parts that were held out.
 It takes about two and a half hours of processor time on cores that multiply in bfloat16 (AVX-512), longer on others.
 """
 
@@ -19,7 +19,7 @@ os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="2", TF_ENABL
 import common
 import writing
 
-CHECKPOINTS = common.ROOT / "build" / "train" / "lesson_13b_spelling"
+CHECKPOINTS = common.ROOT / "build" / "train" / "lesson_13b"
 PLAN = writing.Plan(cycles=((24, 12),), batch=256, rate=1.5e-3, warm=300, dropout=0.1)
 # The wider one learns by heart sooner, and is held back more.
 WIDER = writing.Plan(
@@ -62,8 +62,8 @@ def build(folder: Path) -> None:
         if part != "validation":
             made[part]["search"] = searched(lesson, both, part)
     print(made, flush=True)
-    common.save_half(both, lesson["committee"], folder / "lesson_13b_spelling.weights.h5")
-    common.save_json(made, folder / "lesson_13b_spelling.json")
+    common.save_half(both, lesson["committee"], folder / "lesson_13b.weights.h5")
+    common.save_json(made, folder / "lesson_13b.json")
     shutil.rmtree(CHECKPOINTS)
 
 

@@ -1,10 +1,10 @@
-"""Train what lesson 13b loads: a transformer that translates sentences from English into French.
+"""Train what lesson 13c loads: a transformer that translates sentences from English into French.
 
-    python lessons/train/lesson_13b_sentences.py
+    python lessons/train/lesson_13c.py
 
-The code is the lesson's own, from its cells that are tagged `sentences`, and through them lesson 13's. Killed, it
+The code is the lesson's own, from its cells that are tagged `train`, and through them lesson 13's. Killed, it
 goes on where it was when it is called again: its checkpoints are in build/train. It writes
-data/weights/lesson_13b_sentences.weights.h5, and in data/weights/lesson_13b_sentences.json what each reading of the
+data/weights/lesson_13c.weights.h5, and in data/weights/lesson_13c.json what each reading of the
 sentences brought, and the scores on the test split. It learns from one source alone, whose licence the weights
 have. It takes about twenty minutes of processor time on cores that multiply in bfloat16 (AVX-512), longer on others.
 """
@@ -20,7 +20,7 @@ os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="2", TF_ENABL
 import common
 import writing
 
-CHECKPOINTS = common.ROOT / "build" / "train" / "lesson_13b_sentences"
+CHECKPOINTS = common.ROOT / "build" / "train" / "lesson_13c"
 PLAN = writing.Plan(
     cycles=((60, 30),), batch=64, rate=3e-3, warm=300, dropout=0.2, smoothing=0.1, beta=0.98
 )
@@ -29,17 +29,17 @@ PLAN = writing.Plan(
 def build(folder: Path) -> None:
     from utils.code import run_cells
 
-    notebook = common.ROOT / "lessons" / "part2" / "13b-a-network-that-writes.ipynb"
-    lesson = run_cells(notebook, "sentences")
-    make = partial(lesson["transformer"], **lesson["SENTENCES"])
+    notebook = common.ROOT / "lessons" / "part2" / "13c-real-sentences.ipynb"
+    lesson = run_cells(notebook, "train")
+    make = partial(lesson["transformer"], **lesson["SIZES"])
     source, target = (rows(lesson, "train", name) for name in ("english", "french"))
     valid = [rows(lesson, "validation", name) for name in ("english", "french")]
     validate = lambda net: score(net, *valid)
     average, readings = writing.train(make, source, target, validate, CHECKPOINTS, PLAN)
     made = {"readings": readings, "test": scores(lesson, average)}
     print(made, flush=True)
-    common.save_half(average, make, folder / "lesson_13b_sentences.weights.h5")
-    common.save_json(made, folder / "lesson_13b_sentences.json")
+    common.save_half(average, make, folder / "lesson_13c.weights.h5")
+    common.save_json(made, folder / "lesson_13c.json")
     shutil.rmtree(CHECKPOINTS)
 
 
@@ -67,7 +67,7 @@ def scores(lesson, net):
     }
     texts = {
         "another sentence": np.roll(told, 1),
-        "memory": lesson["memory"](pairs.english),
+        "translation memory": lesson["looked_up"](pairs.english),
         **written,
         "network, given another sentence": np.roll(written["network"], 1),
     }
@@ -82,7 +82,9 @@ def scores(lesson, net):
     length = pairs.english.str.split().str.len().to_numpy()
     for low, high in ((3, 5), (6, 8), (9, 12), (13, 20)):
         chosen = np.flatnonzero((length >= low) & (length <= high))
-        some = {name: [texts[name][k] for k in chosen] for name in ("memory", "network")}
+        some = {
+            name: [texts[name][k] for k in chosen] for name in ("translation memory", "network")
+        }
         right = [told[k] for k in chosen]
         found = {name: rounded(chrf(each, right)) for name, each in some.items()}
         made["by length"][f"{low} to {high}"] = {"sentences": len(chosen), **found}
