@@ -4,13 +4,10 @@
     edited(learn, [("100", "200")])      # the function with its text changed, and lines touched
     for statement, without in omissions(learn): ...
     made = run_cells("lessons/part1/03-convolutions.ipynb", "train")   # a lesson's own code, elsewhere
-    source(made["mlp"])                  # its lines, shown below a cell
 
 For comparing ways to write the same thing. Statements are counted rather than lines, so the count
 does not depend on how the code is broken into lines.
 """
-
-from __future__ import annotations
 
 import ast
 import difflib
@@ -20,12 +17,8 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from IPython.display import Markdown
-
-__all__ = ["Size", "edited", "omissions", "run_cells", "size", "source"]
+__all__ = ["Size", "edited", "omissions", "run_cells", "size"]
 
 
 @dataclass(frozen=True)
@@ -134,20 +127,6 @@ def run_cells(notebook: str | Path, tag: str) -> dict[str, object]:
         linecache.cache[place] = len(cell.source), None, lines, place  # no file has these lines
         exec(compile(cell.source, place, "exec"), namespace)
     return namespace
-
-
-def source(function: Callable) -> Markdown:
-    """A function's own lines, for a cell to show; also of one that `run_cells` made.
-
-    Args:
-        function: as for `size`.
-
-    Raises:
-        TypeError, OSError: as `inspect.getsource`, if there is no source.
-    """
-    from IPython.display import Markdown
-
-    return Markdown(f"```python\n{_source(function).strip()}\n```")
 
 
 def _source(function):
