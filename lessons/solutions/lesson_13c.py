@@ -75,7 +75,12 @@ def check_2(cut_word):
     assert cut_word("hehe", [("h", "e")]) == ["he", "he"], (
         "In hehe, h and e stand side by side twice. Are both joined?"
     )
-    assert cut_word("her", [("e", "r"), ("h", "e")]) == ["h", "er"], (
+    other = cut_word("her", [("e", "r"), ("h", "e")])
+    assert other != ["her"], (
+        "Here e-r is joined first, and then h stands before er, not before e: h-e is not there. Does "
+        "yours join h with a half of a piece?"
+    )
+    assert other == ["h", "er"], (
         "Here e-r was learnt first, so it is joined first, and no e is left for h-e. In which order do you go?"
     )
     assert cut_word("aaa", [("a", "a")]) == ["aa", "a"], (
@@ -93,7 +98,8 @@ def check_2(cut_word):
 HINTS_2 = [
     "`pieces = list(word)` are the letters. One loop over the joins, and within it one over the places.",
     "Side by side at place n: `pieces[n] == left and pieces[n + 1] == right`.",
-    "`pieces[n : n + 2] = [left + right]` puts one in place of two. A `while` loop suits, since the list gets shorter.",
+    "`pieces[n : n + 2] = [left + right]` puts one in place of two. The list gets shorter by that, so a `for` "
+    "loop over its first length runs out of pieces: take `while n < len(pieces) - 1`.",
 ]
 
 
@@ -137,6 +143,12 @@ def wrong_2():
                 n += 1
         return pieces
 
+    def of_text_with_spaces(word, joins):
+        text = " ".join(word)
+        for left, right in joins:
+            text = text.replace(f"{left} {right}", left + right)
+        return text.split()
+
     def one_text(word, joins):
         return ["|".join(solution_2()(word, joins))]
 
@@ -159,6 +171,7 @@ def wrong_2():
         of_letters_alone,
         from_the_right,
         takes_them_out,
+        of_text_with_spaces,
         one_text,
         empties_the_joins,
         uses_up_the_joins,
@@ -180,8 +193,8 @@ def check_3(shares):
     assert not (np.isclose(precision, 8 / 15) and np.isclose(recall, 0.8)), (
         "The other way round: precision is the share of our runs, recall that of theirs."
     )
-    assert max(precision, recall) <= 1, "Both are shares: of how many?"
-    assert np.isclose(precision, 0.8), (
+    assert max(precision, recall) <= 1, "Both are shares, between 0 and 1: a quarter is 0.25."
+    assert np.isclose(precision, 0.8, atol=0.005), (
         "Ours has ten letters: e four times, l, f and s twice each. How many of them does theirs have?"
     )
     assert not np.isclose(recall, 8 / 19), (
@@ -191,7 +204,7 @@ def check_3(shares):
     assert not np.isclose(recall, 10 / 15), (
         "Ten letters of ours, of fifteen. But not all ten have one to answer to in theirs."
     )
-    assert np.isclose(recall, 8 / 15), (
+    assert np.isclose(recall, 8 / 15, atol=0.005), (
         "The same letters in common as for the precision, as a share of theirs: all but the spaces."
     )
     return "Repeating what is sure keeps the precision high. It is the recall that misses the rest."

@@ -76,9 +76,12 @@ def scores(lesson, net):
         exact = np.mean([ours == theirs for ours, theirs in zip(each, told, strict=True)])
         made["texts"][name] = {"exact": rounded(exact), "chrF": rounded(chrf(each, told))}
     target = rows(lesson, "test", "french")
-    for name, english in lesson["other_sources"](pairs.english).items():
-        source = lesson["numbers"](english, "english").astype("int32")
-        made["loss"][name] = rounded(score(net, source, target)["loss"])
+    sources = {"as it is": [pairs.english], "another sentence": [np.roll(pairs.english, 1)]}
+    sources["words shuffled"] = [lesson["shuffled"](pairs.english, seed) for seed in range(5)]
+    for name, texts_read in sources.items():
+        read = [lesson["numbers"](each, "english").astype("int32") for each in texts_read]
+        costs = [score(net, source, target)["loss"] for source in read]
+        made["loss"][name] = rounded(np.mean(costs))
     length = pairs.english.str.split().str.len().to_numpy()
     for low, high in ((3, 5), (6, 8), (9, 12), (13, 20)):
         chosen = np.flatnonzero((length >= low) & (length <= high))
