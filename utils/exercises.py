@@ -39,7 +39,7 @@ from functools import cache
 from pathlib import Path
 from string import ascii_lowercase
 
-from utils import answers, progress, workbook
+from utils import answers, printing, progress, workbook
 
 __all__ = [
     "Verdict",
@@ -162,8 +162,7 @@ def reveal(guess: object, truth: object, note: str = "") -> None:
         note: a sentence put behind it.
     """
     made = "You wrote down no guess" if _is_blank(guess) else f"Your guess: {_in_words(guess)}"
-    line = f"{made}. What came out: {_in_words(truth)}. {note}".rstrip()
-    print(textwrap.fill(line, 88, break_on_hyphens=False))
+    printing.say(f"{made}. What came out: {_in_words(truth)}. {note}".rstrip())
 
 
 def _in_words(value):

@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from utils import exercises, figures, jax_states, progress, workbook
+from utils.printing import say
 
 __all__ = [
     "ROOT",
@@ -43,6 +44,7 @@ __all__ = [
     "overview",
     "peak_memory",
     "read_checkpoints",
+    "say",
     "start",
     "version",
 ]

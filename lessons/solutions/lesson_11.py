@@ -241,30 +241,30 @@ def wrong_2():
 
 
 def solution_3():
-    def my_penalty(slopes):
-        lengths = np.sqrt((slopes**2).sum(axis=(1, 2, 3)))  # one for each picture
+    def my_penalty(gradients):
+        lengths = np.sqrt((gradients**2).sum(axis=(1, 2, 3)))  # one for each picture
         return ((lengths - 1) ** 2).mean()
 
     return my_penalty
 
 
 def check_3(my_penalty):
-    slopes = np.zeros((4, 28, 28, 1))
-    slopes[:, 3:5, 0, 0] = [[3, 4], [0, 1], [1, 0], [0, 0]]  # lengths 5, 1, 1 and 0
-    found = my_penalty(slopes.copy())
-    batch = np.sqrt((slopes**2).sum())
+    gradients = np.zeros((4, 28, 28, 1))
+    gradients[:, 3:5, 0, 0] = [[3, 4], [0, 1], [1, 0], [0, 0]]  # lengths 5, 1, 1 and 0
+    found = my_penalty(gradients.copy())
+    batch = np.sqrt((gradients**2).sum())
     assert not np.isclose(found, (batch - 1) ** 2), (
-        "How many slopes has a batch of 64 pictures? 64. You took the length over the whole batch."
+        "How many gradients has a batch of 64 pictures? 64. You took the length over the whole batch."
     )
     assert not np.isclose(found, (24**2 + 0 + 0 + 1) / 4), (
         "You compare the squared length with 1. Is the root missing?"
     )
     assert not np.isclose(found, (25 + 1 + 1) / 4), (
-        "Which critic should pay nothing, the one of slope 0 or the one of slope 1?"
+        "Which critic should pay nothing, the one whose gradients have the length 0, or the length 1?"
     )
     assert not np.isclose(found, 17), "The mean over the pictures, not their sum."
-    assert not np.isclose(found, ((np.abs(slopes) - 1) ** 2).mean()), (
-        "You hold each pixel's slope at 1. The length is taken over all pixels of a picture first."
+    assert not np.isclose(found, ((np.abs(gradients) - 1) ** 2).mean()), (
+        "You hold each number of a gradient at 1. The length is taken over all pixels of a picture first."
     )
     assert not np.isclose(found, (7 / 4 - 1) ** 2), (
         "The mean of the lengths is held at 1, but one picture's cliff is no comfort for another's "
@@ -275,7 +275,7 @@ def check_3(my_penalty):
     )
     steep = np.full((2, 28, 28, 1), 1 / 28)  # the length of 784 times 1/28 is 1
     assert np.isclose(my_penalty(steep), 0, atol=1e-9), (
-        "A slope of 1/28 at each of 784 pixels has the length 1, and pays nothing."
+        "A gradient of 784 numbers that are all 1/28 has the length 1, and pays nothing."
     )
     rough = np.random.default_rng(0).normal(0, 0.05, (3, 28, 28, 1))
     right = ((np.sqrt((rough**2).sum(axis=(1, 2, 3))) - 1) ** 2).mean()
@@ -286,7 +286,7 @@ def check_3(my_penalty):
         "one row of each picture first, or leave ord out."
     )
     assert np.isclose(found, right), (
-        f"For three pictures of random slopes it should be {right:.4f}, and is {found:.4f}."
+        f"For three random gradients it should be {right:.4f}, and is {found:.4f}."
     )
     return "Too steep and too flat cost alike; each picture pays for itself."
 
@@ -298,19 +298,19 @@ HINTS_3 = [
 
 
 def wrong_3():
-    def lengths(slopes):
-        return np.sqrt((slopes**2).sum(axis=(1, 2, 3)))
+    def lengths(gradients):
+        return np.sqrt((gradients**2).sum(axis=(1, 2, 3)))
 
     return [
-        lambda slopes: (np.sqrt((slopes**2).sum()) - 1) ** 2,
-        lambda slopes: (((slopes**2).sum(axis=(1, 2, 3)) - 1) ** 2).mean(),
-        lambda slopes: (lengths(slopes) ** 2).mean(),
-        lambda slopes: ((lengths(slopes) - 1) ** 2).sum(),
-        lambda slopes: ((np.abs(slopes) - 1) ** 2).mean(),
-        lambda slopes: (lengths(slopes).mean() - 1) ** 2,
-        lambda slopes: (lengths(slopes) - 1) ** 2,
-        lambda slopes: np.abs(lengths(slopes) - 1).mean(),
-        lambda slopes: ((np.linalg.norm(slopes[..., 0], ord=2, axis=(1, 2)) - 1) ** 2).mean(),
+        lambda gradients: (np.sqrt((gradients**2).sum()) - 1) ** 2,
+        lambda gradients: (((gradients**2).sum(axis=(1, 2, 3)) - 1) ** 2).mean(),
+        lambda gradients: (lengths(gradients) ** 2).mean(),
+        lambda gradients: ((lengths(gradients) - 1) ** 2).sum(),
+        lambda gradients: ((np.abs(gradients) - 1) ** 2).mean(),
+        lambda gradients: (lengths(gradients).mean() - 1) ** 2,
+        lambda gradients: (lengths(gradients) - 1) ** 2,
+        lambda gradients: np.abs(lengths(gradients) - 1).mean(),
+        lambda gradients: ((np.linalg.norm(gradients[..., 0], ord=2, axis=(1, 2)) - 1) ** 2).mean(),
     ]
 
 

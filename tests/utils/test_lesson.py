@@ -72,6 +72,37 @@ def test_printed_checkpoints_are_read_back(capsys):
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "indent", "lines"),
+    [
+        ("short", 0, ["short"]),
+        ("", 0, [""]),
+        ("word " * 20, 0, ["word " * 16 + "word", "word word word"]),
+        ("word " * 20, 4, ["word " * 16 + "word", "    word word word"]),
+        (
+            "  moved in, " + "word " * 20,
+            4,
+            ["  moved in, " + "word " * 14 + "word"] + [4 * " " + "word " * 4 + "word"],
+        ),
+        (
+            "one\n\n" + "word " * 18 + "\nthree",
+            2,
+            ["one", "", "word " * 16 + "word", "  word", "three"],
+        ),
+        ("an empty line follows\n", 0, ["an empty line follows", ""]),
+        ("in-one-piece " * 7, 0, ["in-one-piece " * 5 + "in-one-piece", "in-one-piece"]),
+        (ValueError("no such place"), 0, ["ValueError: no such place"]),
+        (KeyError("n"), 0, ["KeyError: 'n'"]),
+        (RuntimeError("one\ntwo"), 0, ["RuntimeError: one", "two"]),
+    ],
+)
+def test_say_breaks_long_lines_and_keeps_the_breaks_that_are_there(text, indent, lines, capsys):
+    lesson.say(text, indent=indent)
+    printed = capsys.readouterr().out
+    assert printed == "".join(f"{line}\n" for line in lines)
+    assert max(map(len, lines)) <= 88
+
+
 def test_start_without_keras_for_an_engine(monkeypatch):
     monkeypatch.delitem(sys.modules, "keras", raising=False)
     with pytest.raises(RuntimeError, match="Run the cell above first"):
