@@ -4,7 +4,7 @@
 
 The code is the lesson's own, from its cells that are tagged `train`. Killed, it goes on where it was when it
 is called again: its checkpoints are in build/train. It writes data/weights/lesson_11_judge.weights.h5,
-lesson_11_any.weights.h5 and lesson_11_told.weights.h5, and in data/weights/lesson_11.json, for every reading of the
+lesson_11_any.weights.h5 and lesson_11_told.weights.h5, and in data/weights/lesson_11.json, for every epoch of the
 pictures, both losses and the scores of 2,000 samples.
 """
 

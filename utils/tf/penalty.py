@@ -1,4 +1,4 @@
-"""Holds a critic's slope near 1: the gradient penalty of a Wasserstein GAN."""
+"""Holds the length of a critic's gradient near 1: the gradient penalty of a Wasserstein GAN."""
 
 from collections.abc import Callable
 
@@ -15,17 +15,17 @@ def gradient_penalty(
     target: float = 1.0,
     seed: int | tf.random.Generator | None = None,
 ) -> tf.Tensor:
-    """How far a critic's slope is from a target, between real and made examples: mean of (|slope| - target)².
+    """How far a critic's gradient is from a length, between real and made examples: mean of (|gradient| - target)².
 
     Each real example is mixed with a made one, in a proportion drawn uniformly for each pair; there the
     score's gradient is taken, and its length over all numbers of one example.
 
-    >>> w = tf.constant([[3.0], [4.0]])  # a critic whose slope is 5 everywhere
+    >>> w = tf.constant([[3.0], [4.0]])  # a critic whose gradient has the length 5 everywhere
     >>> float(gradient_penalty(lambda x: x @ w, tf.zeros((8, 2)), tf.ones((8, 2))))
     16.0
 
     The critic scores each example by itself: with batch normalization in it, an example's score depends on
-    the others, and the penalty means nothing. Where the slope is 0, the penalty's gradient is 0, not NaN.
+    the others, and the penalty means nothing. Where the critic's gradient is 0, the penalty's is 0 too, not NaN.
 
     Source: I. Gulrajani et al., "Improved training of Wasserstein GANs", 2017.
 
@@ -34,7 +34,7 @@ def gradient_penalty(
         real: float `(n, ...)`, array or tensor.
         fake: the same shape and type. What made them learns nothing by the penalty unless its tape is
             open around this call.
-        target: the slope wanted, 0 or more.
+        target: the length wanted, 0 or more.
         seed: where the proportions come from: a whole number for the same ones at each call, a
             `tf.random.Generator` (which `fit` can save), or None for TensorFlow's own.
 
@@ -57,7 +57,7 @@ def gradient_penalty(
             f"Examples are floats of shape (n, ...), not {real.shape} of {real.dtype.name}."
         )
     if target < 0:
-        raise ValueError(f"The length of a slope is never below 0, as target={target} is.")
+        raise ValueError(f"The length of a gradient is never below 0, as target={target} is.")
     share = tf.cast(_uniform(tf.shape(real)[:1], seed), real.dtype)
     share = tf.reshape(share, [-1] + [1] * (real.shape.rank - 1))
     mixed = real + share * (fake - real)
@@ -69,13 +69,15 @@ def gradient_penalty(
                 f"The critic has to score each example, (n,) or (n, 1), not {scores.shape}."
             )
         total = tf.reduce_sum(scores)
-    slopes = tape.gradient(total, mixed)
-    if slopes is None:
-        raise ValueError("The critic's score does not depend on the examples: their slope is None.")
-    if slopes.dtype in (tf.float16, tf.bfloat16):  # squares of small slopes are 0 there
-        slopes = tf.cast(slopes, tf.float32)
-    squares = tf.reduce_sum(slopes**2, axis=list(range(1, real.shape.rank)))
-    # The root's own slope at 0 is infinite, and 0 times infinity NaN.
+    gradients = tape.gradient(total, mixed)
+    if gradients is None:
+        raise ValueError(
+            "The critic's score does not depend on the examples: their gradient is None."
+        )
+    if gradients.dtype in (tf.float16, tf.bfloat16):  # squares of small ones are 0 there
+        gradients = tf.cast(gradients, tf.float32)
+    squares = tf.reduce_sum(gradients**2, axis=list(range(1, real.shape.rank)))
+    # The root's own derivative at 0 is infinite, and 0 times infinity NaN.
     flat = squares == 0
     lengths = tf.where(
         flat, tf.zeros_like(squares), tf.sqrt(tf.where(flat, tf.ones_like(squares), squares))

@@ -1,4 +1,4 @@
-"""The gradient penalty is exact for critics whose slope is known, and its own gradient is right."""
+"""The gradient penalty is exact for critics whose gradient is known, and its own gradient is right."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ REAL, FAKE = RANDOM.normal(size=(2, 6, 4, 4, 1))
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("target", [1.0, 0.0, 2.5])
-def test_a_linear_critic_has_one_slope_everywhere(target, dtype):
+def test_a_linear_critic_has_one_gradient_everywhere(target, dtype):
     w = RANDOM.normal(size=(16, 1))
     penalty = gradient_penalty(
         lambda x: tf.reshape(x, (-1, 16)) @ w.astype(dtype),
@@ -29,8 +29,8 @@ def test_three_times_one_pixel_costs_4():
     assert float(gradient_penalty(lambda x: 3 * x[:, 1, 2, 0], REAL, FAKE)) == 4
 
 
-def test_each_example_has_its_own_slope_and_the_mean_is_over_them():
-    # The slope of |x|²/2 is x. Where both examples are alike, so is the mixture.
+def test_each_example_has_its_own_gradient_and_the_mean_is_over_them():
+    # The gradient of |x|²/2 is x. Where both examples are alike, so is the mixture.
     half_square = lambda x: tf.reduce_sum(x**2, (1, 2, 3)) / 2
     lengths = np.linalg.norm(REAL.reshape(6, -1), axis=1)
     found = float(gradient_penalty(half_square, REAL, REAL))
@@ -90,7 +90,7 @@ def test_where_nothing_slopes_there_is_no_nan():
         assert all((slope.numpy() == 0).all() for slope in slopes)
 
 
-def test_it_trains_a_critic_to_the_slope():
+def test_it_trains_a_critic_to_the_length():
     w = tf.Variable(tf.fill((16, 1), 2.0))
 
     @tf.function
@@ -110,7 +110,7 @@ def test_it_trains_a_critic_to_the_slope():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_small_slopes_count_in_16_bits(dtype):
+def test_small_gradients_count_in_16_bits(dtype):
     real = tf.cast(REAL, dtype)
     penalty = gradient_penalty(lambda x: 1e-4 * x[:, 0, 0, 0], real, real, target=0)
     assert penalty.dtype == tf.float32
