@@ -267,7 +267,7 @@ def encoder_decoder(source: str, token: str) -> Figure:
     ax.annotate("", (2, 0.31), (2, 0.69), **tip)
     ax.plot([4, 4, 0], [-0.31, -0.6, -0.6], color="C1", linewidth=2)
     ax.annotate("", (0, -0.3), (0, -0.62), **tip)
-    ax.text(2, -0.56, f"the likeliest {token} is put behind the others", ha="center", va="bottom")
+    ax.text(2, -0.56, f"the likeliest {token} is put after the others", ha="center", va="bottom")
     ax.text(2.5, 1, "encoder", ha="left", va="center", style="italic")
     ax.text(-0.5, 0, "decoder", ha="right", va="center", style="italic")
     ax.set(xlim=(-1.45, 4.45), ylim=(-0.72, 1.35))

@@ -90,7 +90,7 @@ def _network(text):
 
 
 def _other_network(text):
-    """Another one, whose best letters are not the first in the alphabet or in the dict."""
+    """Another one, whose best letters are not the first in the dict."""
     return {"in": {"k": 0.2, "n": 0.8}, "o": {"r": 0.3, "f": 0.7}}[text]
 
 

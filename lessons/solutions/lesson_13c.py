@@ -4,7 +4,7 @@ import numpy as np
 
 
 def solution_1():
-    # he stands there 7 + 5 times, er 5 + 1 + 1. Joined, he is one letter: r follows it five times, and e only twice.
+    # he stands there 7 + 5 times, er 5 + 1 + 1. Joined, he is one letter: r follows he five times, and a single e twice.
     return 7 + 5, 5
 
 
@@ -37,7 +37,8 @@ HINTS_1 = [
 
 
 def wrong_1():
-    # er first; words counted once; not counted anew; what is left of er; the same once more; the other way round
+    # er first; words counted once; not counted anew; the other way round; what is left of er; the same once more;
+    # the second first; all words; the second too large; one number
     return [(7, 12), (3, 2), (2, 1), (12, 7), (12, 2), (12, 12), (5, 12), (14, 5), (12, 6), 12]
 
 
@@ -218,7 +219,8 @@ HINTS_3 = [
 
 
 def wrong_3():
-    # unclipped; swapped; kinds of letters; counts; with spaces; without the full stop; one number; all of ours found
+    # unclipped; swapped; kinds of letters; counts; with spaces; without the full stop; one number; all of ours found;
+    # one share twice; per cent
     return [
         (1, 10 / 15),
         (8 / 15, 0.8),

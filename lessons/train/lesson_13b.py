@@ -54,7 +54,7 @@ def build(folder: Path) -> None:
     both = lesson["committee"]()
     both.set_weights(weights)
     made = {"readings": readings}
-    for part in ("validation", "test", "relatives"):  # the last two for the first time
+    for part in ("validation", "test", "relatives"):  # nothing is chosen by the last two
         made[part], right = score(both, *rows(lesson, part))
         lengths = getattr(lesson["words"], part).word.str.len()
         found = {int(n): round(float(right[lengths == n].mean()), 3) for n in sorted(set(lengths))}
