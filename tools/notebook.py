@@ -13,11 +13,13 @@ their ids from one build to the next, so that a re-run lesson shows few differen
 """
 
 import argparse
+import functools
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -135,6 +137,34 @@ def run(notebook_path, timeout=600):
         nbformat.write(tidy(notebook), notebook_path)
 
 
+def patiently(start, tries=3):
+    """What starts a kernel, made to begin anew if the kernel does not answer; called as `start` is.
+
+    Free ports are picked for a kernel, and it takes them a moment later. A kernel that starts beside it, or
+    any connection on this machine, may be quicker. Without its port for what it shows, ipykernel then lives
+    on and never answers; without another one it dies.
+
+    Raises:
+        RuntimeError: no kernel answered in so many tries. What else `start` raises passes through, and so does
+            a kernel that died later (nbclient's DeadKernelError).
+    """
+    from nbclient.exceptions import DeadKernelError
+
+    @functools.wraps(start)
+    def starting(*args, **options):
+        for left in reversed(range(tries)):
+            try:
+                return start(*args, **options)
+            except DeadKernelError:
+                raise
+            except RuntimeError as error:
+                if not left:
+                    raise
+                warnings.warn(f"A kernel is started anew: {error}", stacklevel=2)
+
+    return starting
+
+
 def execute(notebook, folder, timeout=600):
     """Execute a notebook's cells, in place, in a fresh kernel of its own kind that works in a folder.
 
@@ -144,7 +174,7 @@ def execute(notebook, folder, timeout=600):
     from nbclient import NotebookClient
     from traitlets.config import Config
 
-    NotebookClient(
+    client = NotebookClient(
         notebook,
         # A kernel that is not encrypted warns about that each time that one starts.
         config=Config({"KernelManager": {"transport_encryption": "auto"}}),
@@ -152,7 +182,8 @@ def execute(notebook, folder, timeout=600):
         kernel_name=hygiene.kernel(notebook),
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
-    ).execute()
+    )
+    patiently(client.execute)()
 
 
 def tidy(notebook):

@@ -8,6 +8,8 @@ too large, or TensorFlow under a lesson that runs on Theano: the last cell fails
 and `build/reports/notebooks.json` keeps it, or `notebooks-tensorflow.json` where the variable
 KERAS_THEANO_ENGINE puts Part 1 on TensorFlow.
 
+A kernel that does not answer is started anew, which nbval does not do by itself (`notebook.patiently`).
+
 A notebook for a kernel other than the course's own is left out: `--nbval-current-env` would run it in
 the wrong one. `test_classic_notebook.py` runs it in its own.
 """
@@ -20,10 +22,11 @@ from pathlib import Path
 from queue import Empty
 
 import nbformat
+import nbval.kernel
 import pytest
 from nbval.plugin import IPyNbCell
 
-from tools import hygiene
+from tools import hygiene, notebook
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What Part 1 has to run on, and the end of its report's name.
@@ -198,4 +201,5 @@ def pytest_ignore_collect(collection_path):
 
 
 def pytest_configure(config):
+    nbval.kernel.start_new_kernel = notebook.patiently(nbval.kernel.start_new_kernel)
     config.pluginmanager.register(Watch(), "notebook-watch")
