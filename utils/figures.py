@@ -425,10 +425,10 @@ def stamping(picture: np.ndarray, stamp: np.ndarray, row: int = 0, column: int =
 
 
 def _numbers(ax, grid, title):
-    """A grid of numbers on a ground as dark as they are large: blue, or red below 0; blank where NaN."""
+    """A grid of numbers on a ground as dark as they are large: red, or blue below 0; blank where NaN."""
     numbers = np.nan_to_num(grid)
     most = 2 * max(np.abs(numbers).max(), 1)  # pale: the text is black
-    ax.imshow(numbers, cmap="RdBu", vmin=-most, vmax=most)
+    ax.imshow(numbers, cmap="RdBu_r", vmin=-most, vmax=most)
     for (row, column), number in np.ndenumerate(grid):
         if not np.isnan(number):
             ax.text(column, row, _signed(f"{number:g}"), ha="center", va="center", fontsize=11)

@@ -559,7 +559,7 @@ def test_stamping_shows_the_sign_by_colour():
     fig = figures.stamping(np.ones((3, 3)), np.array([[-1, 0, 1]] * 3))
     (image,) = fig.axes[1].images
     less, none, more = image.to_rgba(image.get_array())[0, :, :3]
-    assert less[0] > less[2] and more[2] > more[0]  # red below 0, blue above
+    assert less[2] > less[0] and more[0] > more[2]  # blue below 0, red above
     assert none.min() > 0.95  # and white between
 
 
