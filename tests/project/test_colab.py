@@ -10,8 +10,6 @@ from tools.support_matrix import COLAB
 
 LESSON = notebook.own_kernels()[1]
 ROW = {"runs on": "CPU", "set-up cell": "2 s", "all cells": "40 s", "memory": "1.0 GB"}
-#: Lessons that wait for their first run.
-OPEN = {"13", "13b", "13c"}
 
 
 def cell(*outputs, source="model.fit()\nmore()", ran=True, tags=()):
@@ -97,6 +95,5 @@ def test_every_lesson_has_a_row_and_nothing_is_amiss():
     rows = [[word.strip() for word in line.split("|")] for line in table.splitlines()]
     named = {row[1].partition("]")[0][1:] for row in rows}
     lessons = {path.stem for path in notebook.own_kernels()}
-    still_open = {name for name in lessons if name.partition("-")[0] in OPEN}
-    assert named == lessons - still_open
+    assert named == lessons
     assert [row for row in rows if row[-2]] == []
