@@ -11,6 +11,7 @@ import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
+from tools.notebook import patiently
 from utils import same_network
 from utils.data import load_digits
 
@@ -63,12 +64,13 @@ def executed(tmp_path_factory):
     notebook.cells.append(new_code_cell(ask))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PATH", str(prefix / "share" / "jupyter"))
-        NotebookClient(
+        client = NotebookClient(
             notebook,
             timeout=600,
             kernel_name=classic.KERNEL,
             resources={"metadata": {"path": str(PART_1)}},
-        ).execute()
+        )
+        patiently(client.execute)()
     return notebook
 
 

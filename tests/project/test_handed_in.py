@@ -15,6 +15,7 @@ from nbclient import NotebookClient
 
 from tools import handed_in
 from tools.handed_in import as_text, collect, learner_of, rows
+from tools.notebook import patiently
 from utils import exercises, workbook
 from utils.workbook import KEY
 
@@ -67,7 +68,8 @@ def run(notebook, folder):
     """Run a notebook in a real kernel, as a learner does, an error where there is one."""
     notebook = nbformat.reads(json.dumps(notebook), as_version=4)
     resources = {"metadata": {"path": str(folder)}}
-    done = NotebookClient(notebook, allow_errors=True, resources=resources).execute()
+    client = NotebookClient(notebook, allow_errors=True, resources=resources)
+    done = patiently(client.execute)()
     return json.loads(nbformat.writes(done))
 
 
