@@ -153,11 +153,8 @@ def wrong_2():
     def one_text(word, joins):
         return ["|".join(solution_2()(word, joins))]
 
-    def empties_the_joins(word, joins):
-        pieces = list(word)
-        while joins:
-            pieces = solution_2()("".join(pieces), [joins.pop(0)])
-        return pieces
+    def last_join_only(word, joins):
+        return solution_2()(word, joins[-1:])
 
     def uses_up_the_joins(word, joins):
         found = solution_2()(word, joins)
@@ -174,7 +171,7 @@ def wrong_2():
         takes_them_out,
         of_text_with_spaces,
         one_text,
-        empties_the_joins,
+        last_join_only,
         uses_up_the_joins,
         ["w", "her", "e"],
     ]
