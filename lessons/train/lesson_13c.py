@@ -61,7 +61,7 @@ def scores(lesson, net):
     import numpy as np
 
     pairs, chrf = lesson["sentences"].test, lesson["chrf"]
-    told = [text.strip() for text in lesson["simple"](pairs.french, "french")]
+    told = lesson["french_of"](pairs)
     written = {
         name: translated(lesson, net, pairs.english, width) for name, width in WIDTHS.items()
     }
