@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # the setup cell of every lesson.
 COURSE_URL = "https://github.com/thinking-in-keras/thinking-in-keras"
 MAX_CODE_LINES = 25
-MAX_COLUMNS = 100  # of a line of code; a page cuts off what is longer
+MAX_COLUMNS = 100  # of a line of code or of a print; a page cuts off what is longer
 MAX_BYTES = 4_000_000
 BOX_ROWS = (
     "You will be able to",
@@ -254,6 +254,11 @@ def _output_problems(outputs):
             if output.name == "stderr":
                 found.append("has output on stderr: mend what warns")
             found += _text_problems(output.text)
+            found += [
+                f"prints {len(line)} columns, of which a page shows {MAX_COLUMNS}: use `say` or a table: {line[:40]!r}"
+                for line in output.text.splitlines()
+                if len(line) > MAX_COLUMNS
+            ]
             continue
         data = output.data
         if "application/vnd.jupyter.widget-view+json" in data:

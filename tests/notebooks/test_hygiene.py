@@ -158,6 +158,20 @@ def test_long_line(good, columns, fine):
     assert ("columns of code" not in found(good)) == fine
 
 
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [
+        ("x" * MAX_COLUMNS, True),
+        ("x" * (MAX_COLUMNS + 1), False),
+        ("short\n" * 50, True),
+        (f"short\n{'x' * (MAX_COLUMNS + 1)}\nshort", False),
+    ],
+)
+def test_long_print(good, text, fine):
+    good.cells[2].outputs = [new_output("stream", name="stdout", text=text)]
+    assert ("of which a page shows" not in found(good)) == fine
+
+
 def test_setup_cell_is_no_wider_than_other_code():
     assert max(map(len, setup_source().splitlines())) <= MAX_COLUMNS
 
