@@ -64,7 +64,14 @@ def check_2(cut_word):
     assert cut_word("he", [("h", "e")]) == ["he"], (
         "By the join of h and e, he is one piece. What do you put in place of the two?"
     )
-    assert cut_word("where", [("h", "e")]) == ["w", "he", "r", "e"], (
+    try:
+        found = cut_word("where", [("h", "e")])
+    except IndexError:
+        raise AssertionError(
+            "A join makes the list shorter, so a `for` over its first length runs past its end: take "
+            "`while n < len(pieces) - 1`."
+        ) from None
+    assert found == ["w", "he", "r", "e"], (
         "Of where, h and e are joined, and w, r and the last e stay as they are."
     )
     two = [("h", "e"), ("he", "r")]
@@ -84,6 +91,11 @@ def check_2(cut_word):
     assert other == ["h", "er"], (
         "Here e-r was learnt first, so it is joined first, and no e is left for h-e. In which order do you go?"
     )
+    alike = cut_word("her", [("e", "r"), ("h", "e"), ("he", "r")])
+    assert alike == ["h", "er"], (
+        "The last of these joins puts he and r together, and here h stands beside er. They spell the same: "
+        "compare the two pieces themselves."
+    )
     assert cut_word("aaa", [("a", "a")]) == ["aa", "a"], (
         "From the left: of three a, the first two are joined, and the third has none left beside it."
     )
@@ -97,10 +109,10 @@ def check_2(cut_word):
 
 
 HINTS_2 = [
-    "`pieces = list(word)` are the letters. One loop over the joins, and within it one over the places.",
+    "`pieces = list(word)` are the letters. One loop over the joins, and within it one over the places: a `while`, "
+    "since the list gets shorter as it goes.",
     "Side by side at place n: `pieces[n] == left and pieces[n + 1] == right`.",
-    "`pieces[n : n + 2] = [left + right]` puts one in place of two. The list gets shorter by that, so a `for` "
-    "loop over its first length runs out of pieces: take `while n < len(pieces) - 1`.",
+    "`pieces[n : n + 2] = [left + right]` puts one in place of two, and the loop is `while n < len(pieces) - 1`.",
 ]
 
 
@@ -150,6 +162,24 @@ def wrong_2():
             text = text.replace(f"{left} {right}", left + right)
         return text.split()
 
+    def compares_what_they_spell(word, joins):
+        pieces = list(word)
+        for left, right in joins:
+            n = 0
+            while n < len(pieces) - 1:
+                if pieces[n] + pieces[n + 1] == left + right:
+                    pieces[n : n + 2] = [left + right]
+                n += 1
+        return pieces
+
+    def runs_past_the_end(word, joins):
+        pieces = list(word)
+        for left, right in joins:
+            for n in range(len(pieces) - 1):
+                if (pieces[n], pieces[n + 1]) == (left, right):
+                    pieces[n : n + 2] = [left + right]
+        return pieces
+
     def one_text(word, joins):
         return ["|".join(solution_2()(word, joins))]
 
@@ -170,6 +200,8 @@ def wrong_2():
         from_the_right,
         takes_them_out,
         of_text_with_spaces,
+        compares_what_they_spell,
+        runs_past_the_end,
         one_text,
         last_join_only,
         uses_up_the_joins,
