@@ -58,7 +58,7 @@ exec "$@"
 """
 
 #: What no two runs share; a picture's alternative text says what it shows, and `dense_3` is Keras's third layer of a name.
-PASSING = re.compile(r'[\d.,]+ (?:s|ms|seconds|[MG]B)\b|src="[^"]*"|(?<=[a-z0-9])_\d+\b')
+PASSING = re.compile(r'[\d.,]+\s(?:s|ms|seconds|[MG]B)\b|src="[^"]*"|(?<=[a-z0-9])_\d+\b')
 #: Lessons that were looked through -> ids of the cells that may say something else -> why.
 MAY_DIFFER = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 

@@ -49,7 +49,7 @@ def test_cells_run_twice(tmp_path, cells, fault):
             HTML.replace("HTML", "Markdown") + "display(Markdown(f'| {x} |'))",
             "cell 2 (b): the second time '| 3 |', not '| 2 |'",
         ),
-        ("x += 1; print(f'{x} s, at most {x / 3:.2f} GB, in dense_{x}')", ""),
+        ("x += 1; print(f'{x} s, at most {x / 3:.2f}\xa0GB, in dense_{x}')", ""),
         ("x += 1; import sys; print(x, file=sys.stderr)", ""),
         (HTML + 'display(HTML(f\'<img alt="a line" src="{x}">\'))', ""),
         (
