@@ -85,10 +85,9 @@ address: ## for who makes a fork: change the repository's address everywhere: UR
 wheel: ## for maintainers: the engine as a package without the course, in build/wheel/
 	$(course) run tools/wheel.py
 
-upgrade: ## for maintainers: raise the pins to the newest, run the tests and the matrix, print what moved
+upgrade: ## for maintainers: raise the pins to the newest, run all of release-check but its ten runs, print what moved; hours
 	$(course) run tools/lock.py --upgrade
-	$(course) test
-	$(course) run tools/support_matrix.py newest bare
+	$(course) run tools/release_check.py --upgrade
 	$(course) run tools/lock.py --moved
 
 release-check: ## for maintainers: all that a release has to pass, hours; goes on where it stopped: STAGE=book

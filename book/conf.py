@@ -110,7 +110,16 @@ def explain_words(app, doctree, page):
         link["reftitle"] = said[link["refuri"].partition("#")[2]]
 
 
+def launch_only_what_runs_there(app, page, template, context, doctree):
+    """Take the launch buttons from a lesson that has a kernel of its own, which Colab has not."""
+    kernel = app.env.metadata[page].get("kernelspec", {}).get("name")
+    if kernel != "python3":
+        buttons = context["header_buttons"]
+        context["header_buttons"] = [b for b in buttons if b.get("label") != "launch-buttons"]
+
+
 def setup(app):
     app.add_html_math_renderer("mathml", (draw_formula, None), (draw_formula, None))
     app.connect("doctree-resolved", explain_words)
+    app.connect("html-page-context", launch_only_what_runs_there, priority=502)  # the theme's: 501
     return {"parallel_read_safe": True, "parallel_write_safe": True}

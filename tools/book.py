@@ -34,6 +34,8 @@ BOOK = ROOT / "build" / "book"
 DATA = ROOT / "data"
 PAGES = [*lessons(), LESSONS / "glossary.md", LESSONS / "README.md"]
 PAGES += [DATA / "README.md", *sorted(DATA.glob("*/README.md"))]
+# What --pdf prints: the lessons, what they reach, and the glossary.
+PRINTED = [page for page in PAGES if page.is_relative_to(LESSONS)]
 # In book/index.md: here is the list of a folder's lessons.
 LIST = re.compile(r"<!-- lessons of (.*) -->")
 PICTURE = re.compile(r'<img [^>]*src="data:image/\w+;base64,([^"]+)"')
@@ -188,14 +190,13 @@ def sphinx(source: Path, book: Path, builder: str = "html") -> int:
 
 
 def print_pages(book: Path) -> None:
-    """Print every lesson and the glossary to build/book/pdf/."""
+    """Print the pages of `PRINTED` to build/book/pdf/, each to a file of its name."""
     folder = book / "pdf"
     folder.mkdir(exist_ok=True)
-    for page in PAGES:
-        if page.parent.is_relative_to(LESSONS):
-            html = (book / page.relative_to(ROOT)).with_suffix(".html")
-            pdf = folder / f"{page.stem}.pdf"
-            browser.headless(html, "--no-pdf-header-footer", f"--print-to-pdf={pdf}")
+    for page in PRINTED:
+        html = (book / page.relative_to(ROOT)).with_suffix(".html")
+        pdf = folder / f"{page.stem}.pdf"
+        browser.headless(html, "--no-pdf-header-footer", f"--print-to-pdf={pdf}")
 
 
 if __name__ == "__main__":

@@ -3,13 +3,15 @@
     make release-check                  # what has not passed yet, then a table
     make release-check STAGE=book       # one stage, though it has passed before
     make release-check ARGS=--again     # all of it, from the beginning
+    make upgrade                        # raises the pins, then all but the ten runs, on what is not committed yet
 
 A stage is a command of the Makefile, and can be run by hand as the table prints it. What passed is kept in
 build/release-check/ with the commit that it passed for, so that the same command goes on after an interruption. A release is a
-commit: changes that are not committed are refused, and a stage that leaves some behind has failed.
+commit: changes that are not committed are refused, and a stage that makes some has failed.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -43,6 +45,8 @@ STAGES = [
     Stage("conditions", ("conditions",)),
     *(Stage(f"notebooks-{n}", ("notebooks",)) for n in range(1, RUNS + 1)),
 ]
+#: What new pins have to pass: stage "tests" runs the notebooks once.
+UPGRADE = [stage for stage in STAGES if not stage.name.startswith("notebooks-")]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,23 +55,26 @@ def main(arguments: list[str] | None = None) -> int:
     names = [stage.name for stage in STAGES]
     parser.add_argument("stage", nargs="*", metavar="stage", help=f"of {', '.join(names)}")
     parser.add_argument("--again", action="store_true", help="run what has passed before, too")
+    parser.add_argument("--upgrade", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if unknown := set(options.stage) - set(names):
         parser.error(f"there is no stage {', '.join(sorted(unknown))}; stages: {', '.join(names)}")
-    if changed := changes():
+    if (changed := changes()) and not options.upgrade:
         print(
             f"A release is a commit, and this is changed:\n{changed}\nCommit it, or put it aside."
         )
         return 1
-    commit = git("rev-parse", "HEAD")
+    checked = state()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    asked = [stage for stage in STAGES if stage.name in options.stage or not options.stage]
+    stages = UPGRADE if options.upgrade else STAGES
+    asked = [stage for stage in stages if stage.name in options.stage or not options.stage]
     anew = options.again or bool(options.stage)
     for stage in asked:
-        if anew or recorded(stage, commit)["verdict"] != "passed":
-            run(stage, commit)
-    rows = [(stage, recorded(stage, commit)) for stage in STAGES]
-    print(f"\nRelease check of {commit[:12]}\n")
+        if anew or recorded(stage, checked)["verdict"] != "passed":
+            run(stage, checked)
+    rows = [(stage, recorded(stage, checked)) for stage in stages]
+    more = " and what is not committed" if changed else ""
+    print(f"\nRelease check of {checked[:12]}{more}\n")
     for stage, row in rows:
         command = " ".join(["make", *(quoted(word) for word in stage.make)])
         print(f"{stage.name:13} {row['verdict']:14} {row['seconds']:6.0f} s  {command}")
@@ -76,10 +83,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if all(row["verdict"] == "passed" for stage, row in rows if stage in asked) else 1
 
 
-def run(stage: Stage, commit: str) -> None:
+def run(stage: Stage, checked: str) -> None:
     """Run one stage, keep what it prints in a log, and record how it ended."""
     print(f"\n==== {stage.name}: make {' '.join(stage.make)}", flush=True)
-    record(stage, commit, "not finished", 0, "")
+    record(stage, checked, "not finished", 0, "")
     # What was given to the make that runs this must not reach the one that it starts.
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
     started, last = time.monotonic(), ""
@@ -102,9 +109,9 @@ def run(stage: Stage, commit: str) -> None:
             if not line.startswith("make: "):  # which says only that its command failed
                 last = line.strip("= \n") or last
     verdict = "FAILED" if process.returncode else "passed"
-    if verdict == "passed" and (changed := changes()):
-        verdict, last = "CHANGED FILES", " ".join(changed.split())
-    record(stage, commit, verdict, time.monotonic() - started, last[:100])
+    if verdict == "passed" and state() != checked:
+        verdict, last = "CHANGED FILES", " ".join(changes().split())
+    record(stage, checked, verdict, time.monotonic() - started, last[:100])
 
 
 def command(stage: Stage) -> list[str]:
@@ -112,19 +119,28 @@ def command(stage: Stage) -> list[str]:
     return ["make", *stage.make]
 
 
-def recorded(stage: Stage, commit: str) -> dict:
-    """How a stage ended for a commit: its verdict, seconds and last line."""
+def recorded(stage: Stage, checked: str) -> dict:
+    """How a stage ended for what is checked: its verdict, seconds and last line."""
     try:
         row = json.loads((FOLDER / f"{stage.name}.json").read_text("utf-8"))
     except (OSError, ValueError):
         row = {}
     nothing = {"verdict": "not run", "seconds": 0, "last": ""}
-    return row if row.get("commit") == commit else nothing
+    return row if row.get("checked") == checked else nothing
 
 
-def record(stage: Stage, commit: str, verdict: str, seconds: float, last: str) -> None:
-    row = {"commit": commit, "verdict": verdict, "seconds": seconds, "last": last}
+def record(stage: Stage, checked: str, verdict: str, seconds: float, last: str) -> None:
+    row = {"checked": checked, "verdict": verdict, "seconds": seconds, "last": last}
     (FOLDER / f"{stage.name}.json").write_text(json.dumps(row), "utf-8")
+
+
+def state() -> str:
+    """What is checked: the commit, and a fingerprint of what differs from it, if anything does."""
+    commit, changed = git("rev-parse", "HEAD"), changes()
+    if not changed:
+        return commit
+    difference = changed + git("diff", "HEAD")
+    return f"{commit}+{hashlib.sha256(difference.encode()).hexdigest()}"
 
 
 def changes() -> str:

@@ -15,13 +15,15 @@ from axe_playwright_python.base import AXE_SCRIPT
 from fontTools.ttLib import TTFont
 from PIL import Image, ImageChops, ImageOps
 
-from tools import book, hygiene
+from tools import book, hygiene, notebook
 
 WIDTHS = (390, 800, 1400)
-PAGES = ["index", *(page.relative_to(book.ROOT).with_suffix("").as_posix() for page in book.PAGES)]
+NAMES = {path: path.relative_to(book.ROOT).with_suffix("").as_posix() for path in book.PAGES}
+PAGES = ["index", *NAMES.values()]
 LESSON = "lessons/part1/06-recurrent"  # it has formulas, folded answers and words of the glossary
 TABLES = "lessons/part1/07-where-and-how-deep"
 A4 = 718  # pixels between a browser's usual margins
+BUTTONS = {"left-prev", "right-next", "dropdown-item"}
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
 
 # Code has thousands of words in the same few colours; for axe one of each is left apart.
@@ -43,6 +45,8 @@ OPEN_ALL = """() => {
 FAULTS = """async () => faults(document, {rules: {
     'empty-table-header': {enabled: false}, 'color-contrast': {enabled: false},
 }})"""
+# The theme looks for boxes that a key may move 0.3 s after the window's last change.
+SETTLED = "new Promise(done => setTimeout(done, 400))"
 # Text of the same kind in the same kind of place has the same colours: axe looks at one of each.
 PALE_WORDS = """async () => {
     const kinds = new Map();
@@ -79,12 +83,17 @@ CUT_OFF = """() => [...document.querySelectorAll('article *')].filter(one => {
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
+def words(attrs):
+    """The classes of a tag."""
+    return set((attrs.get("class") or "").split())
+
+
 class Links(HTMLParser):
-    """What a page names, what it links to, and what it loads."""
+    """What a page names, what it links to, what of that by a button, and what it loads."""
 
     def __init__(self, text):
         super().__init__()
-        self.names, self.links, self.loads = set(), [], []
+        self.names, self.links, self.loads, self.buttons = set(), [], [], []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
@@ -92,6 +101,7 @@ class Links(HTMLParser):
         self.names |= {attrs.get("id"), attrs.get("name")}
         if tag == "a" and "href" in attrs:
             self.links.append(attrs["href"])
+            self.buttons += [(kind, attrs["href"]) for kind in BUTTONS & words(attrs)]
         if (address := attrs.get(LOADED.get(tag))) and attrs.get("rel") != "canonical":
             self.loads.append(address)
 
@@ -165,7 +175,6 @@ def test_every_page_stands_in_the_navigation(made, page):
         page.goto((made / f"{name}.html").as_uri())
         here = page.locator(".bd-docs-nav a.current")
         assert here.count() >= (name != "index"), name
-        assert page.locator("a.left-prev").count() == (name != "index"), name
 
 
 def test_the_first_page_announces_nothing_that_is_not_there(made):
@@ -288,15 +297,55 @@ def test_a_page(made, page, name):
         page.set_viewport_size({"width": width, "height": 1000})
         assert page.evaluate(TOO_WIDE) <= 0, f"{width} pixels are too few when all is open"
         assert page.evaluate(CUT_OFF) == [], f"cut off at {width} pixels"
-    page.evaluate(AXE_SCRIPT)
-    page.evaluate(ASK_AXE)
-    assert page.evaluate(FAULTS) == []
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
-        assert page.evaluate(PALE_WORDS) == []
+    assert faults(page, (WIDTHS[0], WIDTHS[-1])) == []
     assert errors == []
     assert [address for address in outside if address.startswith("http")] == []
+
+
+def faults(page, widths):
+    """What axe finds on a page, all of it open, at each width, light and dark; the last width stays."""
+    page.evaluate(OPEN_ALL)
+    page.evaluate(AXE_SCRIPT)
+    page.evaluate(ASK_AXE)
+    found = []
+    for width in widths:
+        page.set_viewport_size({"width": width, "height": 1000})
+        page.evaluate(SETTLED)
+        found += page.evaluate(FAULTS)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
+            found += page.evaluate(PALE_WORDS)
+    return found
+
+
+def test_what_a_search_finds_can_be_read(made, page):
+    page.goto((made / "search.html").as_uri() + "?q=checkerboard")
+    page.get_by_text("Search finished").wait_for()
+    assert page.locator("#search-results li").count() > 1
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 1000})
+        assert page.evaluate(TOO_WIDE) <= 0, f"{width} pixels are too few"
+    assert faults(page, (WIDTHS[0], WIDTHS[-1])) == []
+
+
+def test_on_a_phone_a_button_opens_the_list_of_lessons(made, page):
+    page.set_viewport_size({"width": WIDTHS[0], "height": 800})
+    page.goto((made / f"{LESSON}.html").as_uri())
+    lessons = {
+        path.stem: page.locator(f".bd-docs-nav a[href$='{path.stem}.html']")
+        for path in notebook.lessons()
+    }
+    here = LESSON.rpartition("/")[2]
+    assert not any(link.is_visible() for link in lessons.values())
+    page.get_by_role("button", name="Toggle primary sidebar").click()
+    lessons[here] = page.locator(".bd-docs-nav a.current[href='#']")
+    assert all(link.is_visible() for link in lessons.values())
+    assert faults(page, WIDTHS[:1]) == []
+    lessons["13-attention"].click()
+    page.wait_for_url("**/13-attention.html")
+    assert page.locator("article h1").inner_text().startswith("13 ")
+    assert not lessons["14-segmentation"].is_visible(), "the list is closed"
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -341,16 +390,14 @@ def test_what_is_cut_off_on_a_phone_would_be_noticed(made, page):
     assert len(page.evaluate(CUT_OFF)) > 0
 
 
-def test_axe_would_notice(made, page):
+@pytest.mark.parametrize("width", [WIDTHS[0], WIDTHS[-1]])
+def test_axe_would_notice(made, page, width):
     page.goto((made / "lessons" / "glossary.html").as_uri())
     page.evaluate(
         "document.querySelector('article').innerHTML += '<h5>x</h5><img src=\"data:,\">"
         '<p style="color: #ddd; background: #fff">pale</p>\''
     )
-    page.evaluate(AXE_SCRIPT)
-    page.evaluate(ASK_AXE)
-    faults = page.evaluate(FAULTS) + page.evaluate(PALE_WORDS)
-    found = {fault.partition(":")[0] for fault in faults}
+    found = {fault.partition(":")[0] for fault in faults(page, [width])}
     assert {"heading-order", "image-alt", "color-contrast"} <= found
 
 
@@ -412,13 +459,35 @@ def test_a_search_finds_first_what_a_word_means(made, page, word):
     assert first.get_attribute("href").endswith("glossary.html#" + word.lower().replace(" ", "-"))
 
 
-def test_a_lesson_leads_to_colab_and_on(made, page):
+def test_each_lesson_leads_to_colab_but_one_that_has_a_kernel_of_its_own(made, parsed):
+    links = {NAMES[path]: hygiene.colab_link(path) for path in notebook.own_kernels()}
+    assert len(links) == len(notebook.lessons()) - 1, "all but lesson 02b"
+    for name in [*PAGES, "search"]:
+        launched = [
+            address
+            for kind, address in parsed[made / f"{name}.html"].buttons
+            if kind == "dropdown-item" and urlsplit(address).netloc.startswith("colab")
+        ]
+        assert [f"[Open this lesson in Colab]({address})" for address in launched] == (
+            [links[name]] if name in links else []
+        ), name
+
+
+def test_the_rocket_opens(made, page):
     page.goto((made / f"{LESSON}.html").as_uri())
-    colab = hygiene.colab_link(book.ROOT / f"{LESSON}.ipynb").partition("](")[2].rstrip(")")
-    launch = page.locator(f".dropdown-launch-buttons a[href='{colab}']")
-    assert launch.count() == 1
-    assert "05-reading" in page.locator("a.left-prev").get_attribute("href")
-    assert "07-where" in page.locator("a.right-next").get_attribute("href")
+    colab = page.locator(".dropdown-launch-buttons a")
+    assert not colab.is_visible()
+    page.get_by_role("button", name="Launch interactive content").click()
+    assert colab.is_visible()
+
+
+def test_each_page_leads_back_and_on_in_the_order_of_the_book(made, parsed):
+    for n, name in enumerate(PAGES):
+        path = made / f"{name}.html"
+        found = {kind: (path.parent / link).resolve() for kind, link in parsed[path].buttons}
+        found.pop("dropdown-item", None)
+        near = {"left-prev": PAGES[n - 1] if n else None, "right-next": (PAGES + [None])[n + 1]}
+        assert found == {kind: made / f"{to}.html" for kind, to in near.items() if to}, name
 
 
 def test_a_lesson_prints_as_a_book_page(made, page):
@@ -437,6 +506,33 @@ def test_a_lesson_prints_as_a_book_page(made, page):
     assert page.locator("details.guess summary ~ *").first.is_visible(), "nobody clicks on paper"
     assert not page.locator("details.guess summary").first.is_visible()
     assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_each_lesson_is_printed_to_a_file_of_its_own(tmp_path, monkeypatch):
+    printed = {}
+
+    def headless(page, *options):
+        (pdf,) = (word.partition("=")[2] for word in options if word.startswith("--print-to-pdf="))
+        assert pdf not in printed
+        printed[pdf] = page
+
+    monkeypatch.setattr(book.browser, "headless", headless)
+    book.print_pages(tmp_path)
+    assert printed == {
+        str(tmp_path / "pdf" / f"{path.stem}.pdf"): tmp_path / f"{NAMES[path]}.html"
+        for path in [*notebook.lessons(), book.LESSONS / "glossary.md", book.LESSONS / "README.md"]
+    }
+
+
+def test_a_printed_page_is_the_page(made, monkeypatch):
+    pages = {"glossary": "Glossary", "02b-the-same-network-in-2017": "02b The same network in 2017"}
+    monkeypatch.setattr(book, "PRINTED", [path for path in book.PAGES if path.stem in pages])
+    book.print_pages(made)
+    for name, title in pages.items():
+        pdf = (made / "pdf" / f"{name}.pdf").read_bytes()
+        # A browser prints its own error page without a word when there is no such page.
+        assert title.encode("utf-16-be").hex().upper().encode() in pdf, name
+        assert len(re.findall(rb"/Type\s*/Page\b", pdf)) > 2, "sheets of paper"
 
 
 def test_no_page_on_paper_is_half_empty_or_has_an_empty_frame(made, page):

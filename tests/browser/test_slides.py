@@ -52,7 +52,7 @@ def each(page):
         page.evaluate("Reveal.next()")
 
 
-@pytest.mark.parametrize("number", ["03", "08"])
+@pytest.mark.parametrize("number", ["03", "08", "13"])
 def test_a_lesson_is_shown_whole(show, number):
     (place,) = (path for path in workbook.lessons() if workbook.number_of(path) == number)
     page = show(slides.make(place))

@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+import venv
 from types import SimpleNamespace
 
 import pytest
-from course_in_small import SmallCourse, write_command
+from course_in_small import ROOT, SmallCourse, write_command
 
 from tools import build_environment, installer
 
@@ -224,6 +225,58 @@ def test_the_check_names_what_is_wrong_and_runs_until_it_passes(small_course):
     done = small_course.run("lab")
     assert done.returncode == 1
     assert "not a whole copy of the course" in done.stdout
+
+
+@pytest.fixture
+def hub(small_course, tmp_path):
+    """What repo2docker gives a course after environment.yml: a Python of its own, first on the PATH.
+
+    Returns a function that runs postBuild there with a program in place of the check.
+    """
+    venv.create(tmp_path / "conda", symlinks=os.name == "posix")
+    shutil.copy(ROOT / "postBuild", small_course.root)
+    lesson = small_course.root / "lessons" / "00-start-here.ipynb"
+    lesson.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+
+    def post_build(check):
+        (small_course.root / "tools" / "check_environment.py").write_text(check)
+        path = os.pathsep.join([str(tmp_path / "conda" / "bin"), os.environ["PATH"]])
+        return subprocess.run(
+            ["./postBuild"],
+            cwd=small_course.root,
+            env=small_course.environment(PATH=path),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+
+    return post_build
+
+
+@pytest.mark.skipif(os.name == "nt", reason="images that repo2docker builds run Linux")
+def test_post_build_lets_kernels_find_the_course_and_makes_the_copies(small_course, hub, tmp_path):
+    done = hub("import sys, utils; print(sys.prefix, utils.__file__)")
+    assert done.returncode == 0, done.stderr
+    python, course = tmp_path / "conda", small_course.root / "utils" / "__init__.py"
+    assert f"{python} {course}" in done.stdout, "the check is run by the image's Python"
+    assert not small_course.venv.exists(), "which is used as it is"
+    assert (small_course.root / build_environment.START).exists()
+    found = subprocess.run(
+        [str(python / "bin" / "python"), "-c", "import utils; print(utils.__file__)"],
+        cwd=tmp_path,
+        env=small_course.environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert found.stdout.strip() == str(course), found.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="images that repo2docker builds run Linux")
+def test_an_image_in_which_something_is_wrong_is_not_built(small_course, hub):
+    done = hub("print('NumPy ... cannot be used.'); raise SystemExit(1)")
+    assert done.returncode == 1
+    assert "not in order: NumPy ... cannot be used." in done.stderr
+    assert not (small_course.root / build_environment.START).exists()
 
 
 def test_a_disk_without_room_is_refused_before_anything_is_touched(monkeypatch):

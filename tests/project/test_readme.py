@@ -5,7 +5,7 @@ import re
 import pytest
 from course_in_small import ROOT
 
-from tools import lock, notebook
+from tools import book, hygiene, lock, notebook
 from utils import workbook
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,6 +32,15 @@ def test_a_picture_of_a_lesson_stands_above_the_commands_and_says_what_it_shows(
     assert len(alt) > 60
     assert (ROOT / picture).stat().st_size < 100_000, "the page comes at once"
     assert lesson in LESSONS
+
+
+def test_the_book_is_where_the_readme_says_and_gives_the_same_commands():
+    assert f"`{(book.BOOK / 'index.html').relative_to(ROOT).as_posix()}`" in README
+    said = re.search(r"\n\n    (git clone .*)\n    (make lab)\n", README).groups()
+    page = (book.CONFIGURATION / "index.md").read_text("utf-8")
+    block = page.replace("COURSE_URL", hygiene.COURSE_URL).split("\n```\n")[1]
+    assert tuple(block.splitlines()) == said
+    assert "two commands" in README and "two commands" in page
 
 
 @pytest.mark.parametrize("lesson", LESSONS)

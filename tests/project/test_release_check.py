@@ -1,5 +1,6 @@
 """The release check runs what the Makefile has, goes on where it stopped, and passes a commit only as a whole."""
 
+import json
 import re
 import subprocess
 import sys
@@ -37,6 +38,17 @@ def test_matrix_wheel_book_links_data_and_ten_runs_are_in_it():
     # ... and what CI runs of the notebooks is what is run ten times.
     (alone,) = run_tests.STAGES["notebooks"]
     assert alone in run_tests.STAGES["test"]
+
+
+def test_an_upgrade_runs_all_of_it_but_the_ten_runs():
+    recipe = re.search(r"^upgrade:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    assert recipe[1].splitlines() == [
+        "\t$(course) run tools/lock.py --upgrade",
+        "\t$(course) run tools/release_check.py --upgrade",
+        "\t$(course) run tools/lock.py --moved",
+    ]
+    left_out = [stage.name for stage in release_check.STAGES if stage not in release_check.UPGRADE]
+    assert left_out == [f"notebooks-{n}" for n in range(1, 11)]
 
 
 def test_the_page_for_maintainers_names_every_stage():
@@ -79,6 +91,7 @@ def course(tmp_path, monkeypatch):
 def stages(monkeypatch, **programs):
     listed = [Stage(name, (program,)) for name, program in programs.items()]
     monkeypatch.setattr(release_check, "STAGES", listed)
+    monkeypatch.setattr(release_check, "UPGRADE", listed[:-1])
 
 
 def verdicts(capfd):
@@ -120,7 +133,7 @@ def test_a_stage_runs_alone(course, monkeypatch, capfd):
     assert verdicts(capfd)[1] == ["two"], "asked for by name, it is run again"
     log = (course / "build/release-check/two.log").read_text()
     assert log == "last words\nmake: *** [Makefile:44: book] Error 1\n"
-    row = release_check.recorded(release_check.STAGES[1], release_check.git("rev-parse", "HEAD"))
+    row = release_check.recorded(release_check.STAGES[1], release_check.state())
     assert row["last"] == "last words"
     with pytest.raises(SystemExit):
         release_check.main(["three"])
@@ -133,7 +146,7 @@ def test_an_interrupted_stage_has_not_passed(course, monkeypatch, capfd):
     monkeypatch.setattr(release_check, "command", lambda stage: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         release_check.main(["two"])
-    row = release_check.recorded(release_check.STAGES[1], release_check.git("rev-parse", "HEAD"))
+    row = release_check.recorded(release_check.STAGES[1], release_check.state())
     assert row["verdict"] == "not finished"
 
 
@@ -144,13 +157,31 @@ def test_changes_that_are_not_committed_are_refused(course, monkeypatch, capfd):
     assert "?? new.txt" in capfd.readouterr().out
 
 
+def test_an_upgrade_is_checked_before_it_is_committed(course, monkeypatch, capfd):
+    pins = course / "requirements.lock"
+    for words in (["add", "."], ["commit", "-qm", "two"]):
+        pins.write_text("a==1\n")
+        subprocess.run(["git", *words], cwd=course, check=True)
+    pins.write_text("a==2\n")
+    stages(monkeypatch, one="print('fine')", two="raise SystemExit(1)", ten="print('fine')")
+    assert release_check.main([]) == 1, "which are no release"
+    assert "M requirements.lock" in capfd.readouterr().out
+    assert release_check.main(["--upgrade"]) == 1
+    found, ran = verdicts(capfd)
+    assert (found, ran) == ({"one": "passed", "two": "FAILED"}, ["one", "two"])
+    stages(monkeypatch, one="print('fine')", two="print('mended')", ten="print('fine')")
+    assert release_check.main(["--upgrade"]) == 0
+    assert verdicts(capfd)[1] == ["two"]
+    pins.write_text("a==3\n")
+    stages(monkeypatch, one="print('fine')", two=f"open({str(pins)!r}, 'a').write('b==1')", ten="")
+    assert release_check.main(["--upgrade"]) == 1
+    found, ran = verdicts(capfd)
+    assert (found, ran) == ({"one": "passed", "two": "CHANGED FILES"}, ["one", "two"])
+
+
 def test_a_stage_that_changes_files_fails(course, monkeypatch, capfd):
     stages(monkeypatch, one="open('new.txt', 'w')")
     assert release_check.main([]) == 1
     assert verdicts(capfd)[0] == {"one": "CHANGED FILES"}
-    assert (
-        release_check.recorded(release_check.STAGES[0], release_check.git("rev-parse", "HEAD"))[
-            "last"
-        ]
-        == "?? new.txt"
-    )
+    (row,) = (course / "build" / "release-check").glob("*.json")
+    assert json.loads(row.read_text())["last"] == "?? new.txt"

@@ -13,6 +13,7 @@ import pytest
 from course_in_small import ROOT
 from git_files import git_files
 
+from utils import workbook
 from utils.processes import run_programs
 
 PAGE = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
@@ -82,6 +83,21 @@ ALLOWED = {
     ("tests/keras_theano/test_text_as_tensorflow.py", "exec"): "runs a module of this checkout in a process of its own",
 }  # fmt: skip
 HERE = "tests/project/test_security.py"
+
+
+def test_the_page_names_files_and_lessons_that_are_there():
+    named = re.findall(
+        r"`((?:utils|tools|tests|data|lessons)/[\w./]*|[\w.-]+\.(?:lock|json))`", PAGE
+    )
+    named = [name for name in named if name != "files.json"]  # one in each folder of data/
+    assert len(named) > 8
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    served = [
+        workbook.number_of(path)
+        for path in workbook.lessons()
+        if re.search(r"from utils\.tf import [^\n]*\bserve\b", path.read_text("utf-8"))
+    ]
+    assert re.findall(r"\*\*A port, for lesson (\w+)\*\*", PAGE) == served
 
 
 def files():

@@ -14,6 +14,7 @@ PLAN = [
     if re.match(r"\| \d+ \|", line)
 ]
 NUMBER = re.compile(r"\b(\d\d[a-z]?)\b")
+EXERCISE = re.compile(r"\b\d+[a-z]?\.\d+\b")
 
 
 def test_the_table_is_what_the_lessons_say():
@@ -29,8 +30,15 @@ def test_the_plan_names_lessons_before_those_that_need_them(row):
     numbers = NUMBER.findall(lessons)
     assert numbers and set(numbers) <= set(handed_in.course())
     assert set(NUMBER.findall(needs)) <= before
-    for exercise in re.findall(r"\b\d+b?\.\d+\b", homework):
+    for exercise in EXERCISE.findall(homework):
         assert any(exercise in handed_in.course()[number].unchecked for number in numbers), exercise
+
+
+def test_the_name_of_every_exercise_is_seen_as_one():
+    lessons = handed_in.course().values()
+    names = [name for lesson in lessons for name in [*lesson.checked, *lesson.unchecked]]
+    assert len(names) > 80
+    assert [name for name in names if not EXERCISE.fullmatch(name)] == []
 
 
 def test_every_lesson_with_exercises_has_its_week():
