@@ -15,26 +15,50 @@ def solution_1():
 def check_1(rank_of):
     point = np.array([1.0, 0.0, 0.0])
     candidates = np.array([[2, 1, 0], [9, 9, 9], [0.5, 0, 0.1], [-3, 1, 0], [0, 1, 1.0]])
-    # by cosine: 2, 0, 1, 4, 3; by the dot product: 1, 0, 2, 4, 3
-    best = rank_of(point, candidates, 2)
-    assert best != 0, "Your nearest has the rank 0. How many are nearer than the nearest? Add one."
-    assert best != 5, "Your nearest comes last. Is a large cosine near or far?"
-    assert best != 3, (
-        "The place (9, 9, 9) won although it points elsewhere: it is only long. What does the cosine "
-        "divide by?"
+    right = [2, 3, 1, 5, 4]  # the ranks by cosine; by the dot product: 2, 1, 3, 5, 4
+    try:
+        ranks = [rank_of(point, candidates, number) for number in range(5)]
+    except np.exceptions.AxisError:
+        raise AssertionError(
+            "`cosine` wants a table of places on both sides, and a point is one row of numbers: "
+            "point[None] makes a table of one row of it."
+        ) from None
+    except IndexError:
+        raise AssertionError(
+            "An index went too far. `right` is one of the candidates' numbers. Did `cosine` give you a "
+            "table of one row? Its row is number 0."
+        ) from None
+    assert all(rank == int(rank) for rank in ranks), (
+        f"A rank is a whole number, and yours is {ranks[2]:.2f}. Is that the cosine itself? How many "
+        "candidates have a larger one?"
     )
-    assert best != 2, (
+    places_in_line = [2, 0, 1, 4, 3]  # what argsort gives
+    assert ranks not in (places_in_line, [place + 1 for place in places_in_line]), (
         "argsort says which candidate stands first, second, ...; its entry at `right` is not the rank "
         "of `right`. Count those that are nearer."
+    )
+    assert len(set(ranks)) > 1, (
+        f"Each of five candidates has the rank {ranks[0]}. The rank of the one with the number `right` "
+        "is asked for, not the number of the nearest."
+    )
+    assert ranks != [rank - 1 for rank in right], (
+        "Your nearest has the rank 0. How many are nearer than the nearest? Add one."
+    )
+    assert ranks != [rank + 1 for rank in right], (
+        "Your nearest has the rank 2. Does the right one count itself among those that are nearer? "
+        "And then you add one?"
+    )
+    assert ranks[2] != 5, "Your nearest comes last. Is a large cosine near or far?"
+    assert ranks[1] != 1, (
+        "The place (9, 9, 9) won although it points elsewhere: it is only long. What does the cosine "
+        "divide by?"
     )
     assert rank_of(point * 7, candidates, 1) == 3, (
         "(9, 9, 9) should be the third. The cosine looks at directions alone: by lengths or distances "
         "you get another order."
     )
-    order = [2, 0, 1, 4, 3]
-    for rank, right in enumerate(order, 1):
-        got = rank_of(point, candidates, right)
-        assert got == rank, f"Candidate {right} should have the rank {rank}, and has {got}."
+    for number, (got, rank) in enumerate(zip(ranks, right)):
+        assert got == rank, f"Candidate {number} should have the rank {rank}, and has {got}."
     return "Count those that are nearer than the right one, and add one."
 
 
@@ -70,7 +94,31 @@ def wrong_1():
         near = candidates @ point / np.linalg.norm(candidates, axis=1)
         return np.argsort(-near)[right] + 1
 
-    return [product, from_zero, farthest_first, distance, winner, sorted_once, 1]
+    def itself_too(point, candidates, right):
+        near = candidates @ point / np.linalg.norm(candidates, axis=1)
+        return (near >= near[right]).sum() + 1
+
+    def backwards(point, candidates, right):
+        near = candidates @ point / np.linalg.norm(candidates, axis=1)
+        return np.argsort(near)[::-1][right]
+
+    def cosine_itself(point, candidates, right):
+        return (candidates @ point / np.linalg.norm(candidates, axis=1))[right]
+
+    def cosine(a, b):
+        a, b = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b)]
+        return a @ b.T
+
+    def no_table(point, candidates, right):
+        near = cosine(point, candidates)
+        return (near > near[right]).sum() + 1
+
+    def no_row(point, candidates, right):
+        near = cosine(point[None], candidates)
+        return (near > near[right]).sum() + 1
+
+    shortcuts = [itself_too, backwards, cosine_itself, no_table, no_row]
+    return [product, from_zero, farthest_first, distance, winner, sorted_once, *shortcuts, 1]
 
 
 def solution_2():
@@ -88,6 +136,8 @@ def check_2(by_chance):
     assert round(share, 3) not in (0.09, 0.1), (
         "Nearly. Give the share with three digits, or as a fraction."
     )
+    drawn = "Nearly. Were they drawn at random? Both can be said exactly, by counting places."
+    assert not 0.0005 < abs(share - 5 / 53) < 0.006, drawn
     assert np.isclose(share, 5 / 53, atol=0.001), (
         "All 53 places are equally likely for the right noun. How many of them are good?"
     )
@@ -95,6 +145,7 @@ def check_2(by_chance):
         "The mean of 1 and 2 is 1.5, not 1. The mean of 1, 2, ... 53?"
     )
     assert not np.isclose(rank, 26), "The first has rank 1, not 0."
+    assert not 0 < abs(rank - 27) < 0.45, drawn
     assert np.isclose(rank, 27), "What is the mean of 1, 2, ... 53?"
     return "0.094 and 27: what every result of this lesson has to be held against."
 
@@ -115,6 +166,8 @@ def wrong_2():
         (27, 5 / 53),
         (5 / 1000, 500.5),
         (500 / 53, 27),
+        (0.0962, 26.92),
+        (0.0941, 27.03),
         5 / 53,
         ("a", "b"),
     ]
@@ -149,6 +202,10 @@ def check_3(shuffled):
     assert not np.array_equal(got, shuffled(places.copy(), np.random.default_rng(1))), (
         "With another rng it should come out otherwise: let `rng` draw."
     )
+    assert np.array_equal(got, shuffled(places.copy(), np.random.default_rng(0))), (
+        "With the same rng it should come out the same, so that others can repeat it. Who draws in "
+        "yours: `rng`, or `np.random`?"
+    )
     return "All places are still there. Only whose they are has changed."
 
 
@@ -175,7 +232,11 @@ def wrong_3():
     def own_rng(places, rng):
         return np.random.default_rng(5).permutation(places)
 
+    def global_rng(places, rng):
+        return np.random.permutation(places)
+
     return [
+        global_rng,
         in_place,
         columns,
         drawn,
@@ -197,7 +258,15 @@ def solution_4():
 
 def check_4(hinge):
     scores = np.array([0.1, 0.5, 0.4, 0.6])
-    loss = hinge(scores.copy(), 1, 0.2)
+    given = scores.copy()
+    loss = hinge(given, 1, 0.2)
+    assert np.array_equal(given, scores), (
+        "`scores` itself was changed, and whoever handed it over still needs it. Work on a copy, or "
+        "subtract the right word's cost from the sum."
+    )
+    assert not np.isclose(loss, hinge(scores.copy(), 1, 0.5)), (
+        "With a margin of 0.5 you have the same loss as with 0.2. Does your function use its `margin`?"
+    )
     assert not np.isclose(loss, 0.6), (
         "0.2 too much, the margin. Can the right word be its own wrong answer? Leave it out."
     )
@@ -250,4 +319,21 @@ def wrong_4():
     def other_sign(scores, right, margin):
         return np.maximum(0, margin + scores[right] - np.delete(scores, right)).sum()
 
-    return [with_right, no_floor, floor_on_sum, mean, worst, other_sign, 0.4]
+    def fixed_margin(scores, right, margin):
+        return np.maximum(0, 0.1 - scores[right] + np.delete(scores, right)).sum()
+
+    def overwritten(scores, right, margin):
+        score, scores[right] = scores[right], -np.inf
+        return np.maximum(0, margin - score + scores).sum()
+
+    return [
+        fixed_margin,
+        overwritten,
+        with_right,
+        no_floor,
+        floor_on_sum,
+        mean,
+        worst,
+        other_sign,
+        0.4,
+    ]
