@@ -29,6 +29,9 @@ def attention_maps(model: keras.Layer, *inputs: object) -> dict[str, np.ndarray]
     >>> maps["look"].shape, maps["look"][0, 0, 0].round(2).tolist()
     ((5, 2, 4, 4), [0.25, 0.25, 0.25, 0.25])
 
+    Source: D. Bahdanau et al., "Neural machine translation by jointly learning to align and translate",
+    2014, who drew such maps. The weights are those that Keras's layers return when asked.
+
     Args:
         model: a Keras model or layer.
         *inputs: arrays, or lists or dicts of them, as the model is called with.

@@ -35,6 +35,9 @@ def cached(
     >>> features.shape, features.dtype
     ((1000, 6, 6, 4), dtype('float16'))
 
+    Source: Keras's guide "Transfer learning & fine-tuning", keras.io/guides/transfer_learning, where it is
+    the lighter one of two ways.
+
     Args:
         model: a Keras model, computed as in inference.
         images: `(n, ...)`, whatever the model (or `prepare`) takes.

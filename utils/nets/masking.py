@@ -27,6 +27,9 @@ def masked_mean(
 
     (`keras.layers.GlobalAveragePooling1D` takes a mask too; of a row without a step it makes NaN.)
 
+    Source: Keras's guide "Understanding masking & padding",
+    keras.io/guides/understanding_masking_and_padding; tested against NumPy's `np.ma.mean`.
+
     Args:
         values: array or tensor of any shape; computed in float32 at least.
         mask: bool, of the shape of the values' first axes, or 1 along some of them.

@@ -2,9 +2,7 @@
 
 It works on every Keras engine. The names follow `keras.applications`: build the network with
 `squeezenet()`, prepare images with `preprocess()`, read the answer with `decode_predictions()`.
-
-Source: F. Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", 2016,
-version 1.1 of the network. Where the weights come from: data/squeezenet/README.md.
+Where the weights come from: data/squeezenet/README.md.
 """
 
 import keras
@@ -29,6 +27,9 @@ def squeezenet(
 
     >>> squeezenet(include_top=False).output_shape
     (None, 13, 13, 512)
+
+    Source: F. Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", 2016,
+    version 1.1 of the network.
 
     Args:
         include_top: True for the whole network, `(n, height, width, 3)` to `(n, classes)`
@@ -123,6 +124,9 @@ def preprocess(images: np.ndarray | keras.KerasTensor) -> np.ndarray | keras.Ker
     >>> preprocess(red).round().tolist()
     [[[-104.0, -117.0, 132.0]]]
 
+    Source: what `keras.applications` does for networks that were trained with Caffe, as this one was,
+    with this network's means.
+
     Args:
         images: `(n, height, width, 3)` or `(height, width, 3)`, uint8 or float: an array, a tensor of
             the engine (also within a `tf.function`) or the symbolic input of a model.
@@ -171,12 +175,18 @@ def decode_predictions(
     >>> decode_predictions(np.eye(1000)[[285]], top=1)
     [[('n02124075', 'Egyptian cat', 1.0)]]
 
+    Source: the functions of that name in `keras.applications`, whose answers have this form.
+
     Args:
         probabilities: `(n, 1000)`, as `squeezenet()(...)` or `.predict(...)` returns them.
         top: how many classes to name.
 
     Returns:
         For each image a list of `(synset id, name, probability)`.
+
+    Raises:
+        ValueError: another shape.
+        DataError: the file with the names is missing or damaged.
     """
     probabilities = np.asarray(probabilities)
     if probabilities.ndim != 2 or probabilities.shape[1] != 1000:

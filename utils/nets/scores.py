@@ -20,7 +20,7 @@ def frechet(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
 
     (In each of the four features (0 - 1)² from the means and (1 - 3)² from the widths.)
 
-    Sources: D. Dowson and B. Landau, "The Fréchet distance between multivariate normal distributions",
+    Source: D. Dowson and B. Landau, "The Fréchet distance between multivariate normal distributions",
     1982; M. Heusel et al., "GANs trained by a two time-scale update rule ...", 2017.
 
     Args:

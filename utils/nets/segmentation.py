@@ -20,6 +20,9 @@ def iou(truth: npt.ArrayLike, guess: npt.ArrayLike, classes: int) -> np.ndarray:
     >>> iou(truth, guess, classes=3).round(2).tolist()
     [0.33, 0.33, nan]
 
+    Source: J. Long, E. Shelhamer and T. Darrell, "Fully convolutional networks for semantic segmentation",
+    2015; tested against `keras.metrics.MeanIoU` and scikit-learn's `jaccard_score`.
+
     Args:
         truth: labels, whole numbers from 0 to classes - 1, of any shape; array or tensor.
         guess: the same, not scores.
@@ -65,6 +68,8 @@ def edge_distance(labels: npt.ArrayLike) -> np.ndarray:
 
     >>> edge_distance(np.array([[0, 0, 0, 2, 2], [0, 0, 0, 2, 2]]))[0].tolist()
     [3.0, 2.0, 1.0, 1.0, 2.0]
+
+    Source: SciPy's `distance_transform_edt`, once for each label; tested against a look at all pairs of pixels.
 
     Args:
         labels: whole numbers or bool, `(height, width)` or `(n, height, width)`; array or tensor.

@@ -7,9 +7,6 @@
 
 Distances are relative to what they are measured from, so that a weight means the same for every layer
 and for pictures of every size. By Keras alone, so on every engine; gradients pass through all of it.
-
-Source: L. Gatys, A. Ecker and M. Bethge, "A neural algorithm of artistic style", 2015; as a loss to train
-with: J. Johnson, A. Alahi and L. Fei-Fei, "Perceptual losses for real-time style transfer", 2016.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,6 +28,9 @@ def gram(features: keras.KerasTensor) -> keras.KerasTensor:
         >>> print(np.array(gram(map)))
         [[[5. 3.]
           [3. 2.]]]
+
+    Source: L. Gatys, A. Ecker and M. Bethge, "A neural algorithm of artistic style", 2015, who divide by the
+    number of places in the loss.
 
     Args:
         features: float `(n, height, width, channels)`, array or tensor.
@@ -54,6 +54,9 @@ def content_distance(features: keras.KerasTensor, target: keras.KerasTensor) -> 
         >>> target = np.ones((1, 4, 4, 8))
         >>> print(np.array(content_distance(0.5 * target, target)))
         [0.25]
+
+    Source: L. Gatys, A. Ecker and M. Bethge, "A neural algorithm of artistic style", 2015, whose content loss
+    is not relative.
 
     Args:
         features: float `(n, ...)`, array or tensor.
@@ -86,6 +89,9 @@ def style_distance(features: keras.KerasTensor, target: keras.KerasTensor) -> ke
         >>> print(np.array(style_distance(mirrored, features)))
         [0.]
 
+    Source: L. Gatys, A. Ecker and M. Bethge, "A neural algorithm of artistic style", 2015, whose style loss
+    is not relative.
+
     Args:
         features: float `(n, height, width, channels)`, array or tensor.
         target: features of the same layer, also of a picture of another size, or, so that it is not computed
@@ -113,6 +119,9 @@ def total_variation(images: keras.KerasTensor) -> keras.KerasTensor:
         >>> board = np.array([[0.0, 1.0], [1.0, 0.0]]).reshape(1, 2, 2, 1)
         >>> print(np.array(total_variation(board)))
         [1.]
+
+    Source: L. Rudin, S. Osher and E. Fatemi, "Nonlinear total variation based noise removal algorithms", 1992;
+    tested against `tf.image.total_variation`, which does not divide.
 
     Args:
         images: float `(n, height, width, channels)`, array or tensor.
@@ -145,6 +154,9 @@ class FeatureLoss(keras.losses.Loss):
         >>> picture = np.ones((1, 8, 8, 3))
         >>> float(FeatureLoss(network, {"seen": 1.0})(picture, picture))
         0.0
+
+    Source: J. Johnson, A. Alahi and L. Fei-Fei, "Perceptual losses for real-time style transfer and
+    super-resolution", 2016.
 
     Args:
         network: a Keras model of pictures; computed to the deepest layer that is asked for.

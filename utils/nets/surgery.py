@@ -18,6 +18,9 @@ def cut(model: keras.Model, at: str) -> tuple[keras.Model, keras.Model]:
     >>> below.output_shape, above.output_shape
     ((None, 5), (None, 1))
 
+    Source: Keras's guide "The Functional API", keras.io/guides/functional_api, where a part of a
+    graph of layers becomes a model.
+
     Args:
         model: functional, or sequential and built.
         at: name of the last layer of the lower part.
@@ -52,6 +55,15 @@ def with_head(body: keras.Model, head: keras.Layer) -> keras.Model:
     >>> with_head(body, keras.layers.Dense(2)).output_shape
     (None, 2)
 
+    Source: Keras's guide "Transfer learning & fine-tuning", keras.io/guides/transfer_learning.
+
+    Args:
+        body: functional, or sequential and built; its output is what the head takes.
+        head: any layer or model.
+
+    Returns:
+        A model with the body's input and the head's output.
+
     Raises:
         ValueError: a body without a fixed graph of layers.
     """
@@ -73,7 +85,21 @@ def frozen(*models: keras.Layer) -> Iterator[None]:
     0
     >>> len(critic.trainable_weights)
     2
+
+    Source: Keras's guide "Transfer learning & fine-tuning", keras.io/guides/transfer_learning.
+
+    Args:
+        *models: Keras models or layers, none too; of any kind, built or not.
+
+    Raises:
+        TypeError: something else, such as a list of models.
     """
+    for model in models:
+        if not isinstance(model, keras.Layer):
+            raise TypeError(
+                f"frozen takes models and layers, one by one, and not {type(model).__name__}: "
+                "frozen(generator, critic)."
+            )
     with _flags_restored(models):
         for model in models:
             model.trainable = False
@@ -92,9 +118,17 @@ def thawed(model: keras.Model, names: Iterable[str]) -> Iterator[None]:
     ...     [layer.name for layer in model.layers if layer.trainable]
     ['top']
 
+    Source: Keras's guide "Transfer learning & fine-tuning", keras.io/guides/transfer_learning.
+
+    Args:
+        model: a Keras model with layers.
+        names: names of the layers that train, layers of the model itself; those within them train, too.
+
     Raises:
-        ValueError: no layer of that name.
+        ValueError: no layer of that name, or a name that is not in a list.
     """
+    if isinstance(names, str):
+        raise ValueError('Say which layers train, in a list: thawed(model, ["fire9"]).')
     layers = [model.get_layer(name) for name in names]
     with _flags_restored([model]):
         model.trainable = True

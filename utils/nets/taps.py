@@ -19,7 +19,11 @@ def taps(model: keras.Model, names: Iterable[str]) -> keras.Model:
         features = taps(squeezenet(), ["conv1", "fire5"])(images)
         features["fire5"]  # (n, 27, 27, 256)
 
-    Layers and weights are the model's own, and nothing above the deepest of them is computed.
+    Layers and weights are the model's own, and nothing above the deepest of them is computed. Layers of one
+    kind are `[layer.name for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]`.
+
+    Source: Keras's guide "The Functional API", keras.io/guides/functional_api, where a model of VGG19
+    returns the outputs of all its layers.
 
     Args:
         model: functional, or sequential and built.

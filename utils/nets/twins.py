@@ -36,6 +36,9 @@ def twins(
     Traceback (most recent call last):
     AssertionError: The change moves 2 of 2 outputs, most at [0], from 0 to 4.
 
+    Source: T. Chen, S. Cheung and S. Yiu, "Metamorphic testing: a new approach for generating next test
+    cases", 1998.
+
     Args:
         function: takes `inputs`, returns an array or tensor, or a list, tuple or dict of them. Where only
             a part of what a model returns must stay, it takes that part.

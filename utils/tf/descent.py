@@ -31,6 +31,10 @@ def descend(
     step out where one is not finite: `keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())`.
     `mixed_bfloat16` needs no scaling.
 
+    Source: Keras's guide "Writing a training loop from scratch in TensorFlow",
+    keras.io/guides/writing_a_custom_training_loop_in_tensorflow; P. Micikevicius et al., "Mixed precision
+    training", 2018.
+
     Args:
         loss: function without arguments that computes the loss from the variables: a scalar, or a loss
             for each example, `(n,)`, whose mean counts. On several devices, for each example.

@@ -14,6 +14,8 @@ __all__ = ["cap_memory", "describe_devices", "gpu_memory", "grow_memory", "split
 def grow_memory() -> list[str]:
     """Let TensorFlow take GPU memory as it needs it, instead of nearly all of it at the start.
 
+    Source: TensorFlow's guide "Use a GPU", tensorflow.org/guide/gpu.
+
     Returns:
         The GPUs it now holds for, such as `["GPU:0"]`; empty without a GPU.
 
@@ -29,6 +31,8 @@ def grow_memory() -> list[str]:
 
 def cap_memory(gibibytes: float) -> list[str]:
     """Let TensorFlow take at most so much memory of each GPU.
+
+    Source: TensorFlow's guide "Use a GPU", tensorflow.org/guide/gpu.
 
     Args:
         gibibytes: above 0, in GiB (2**30 bytes).
@@ -54,6 +58,8 @@ def split_cpu(count: int) -> list[str]:
 
     The parts share the same cores, so nothing gets faster.
 
+    Source: the page of `tf.config.set_logical_device_configuration`, which splits a CPU so.
+
     Args:
         count: at least 1.
 
@@ -77,6 +83,8 @@ def describe_devices() -> str:
 
     Reading it starts nothing: memory can still be limited afterwards.
 
+    Source: `tf.config.list_physical_devices` and `tf.config.experimental.get_device_details`.
+
     Returns:
         Such as `"CPU:0    8 cores\\nGPU:0    Tesla T4, compute capability 7.5; takes ..."`.
     """
@@ -91,6 +99,8 @@ def describe_devices() -> str:
 
 def gpu_memory(device: str = "GPU:0") -> dict[str, int]:
     """Bytes of GPU memory that tensors hold now, and the most they held so far.
+
+    Source: `tf.config.experimental.get_memory_info`.
 
     Args:
         device: a GPU's short name.

@@ -59,6 +59,8 @@ def check_gradients(
     from above is found too. Every input of floating point is converted to float64; the function has to
     compute in the type of its inputs.
 
+    Source: W. Press et al., "Numerical recipes", the section on numerical derivatives, for how far to step.
+
     Args:
         function: takes `inputs` as tensors, returns a float tensor of any shape or a list, tuple or
             dict of them; the same for the same inputs.

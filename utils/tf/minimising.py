@@ -6,9 +6,6 @@
 SciPy's own defaults end too early for pictures: they look at the size of slopes, and those of a mean
 over 100,000 pixels are tiny however far away the minimum is. Here the budget alone ends it. And SciPy
 runs on one thread of its linear algebra: its vectors are so short for two that both wait for one another.
-
-Source of L-BFGS-B: R. H. Byrd, P. Lu, J. Nocedal and C. Zhu, "A limited memory algorithm for bound
-constrained optimization", SIAM Journal on Scientific Computing 16, 1995.
 """
 
 import json
@@ -77,6 +74,10 @@ def minimise(
     computes the same twice. SciPy keeps what it remembers to itself, so the file holds all that SciPy was
     told, one gradient for each evaluation (4 bytes a number), and SciPy is told it again.
 
+    Source: R. Byrd, P. Lu, J. Nocedal and C. Zhu, "A limited memory algorithm for bound constrained
+    optimization", 1995, and J. Nocedal and S. Wright, "Numerical optimization", for "CG"; both by
+    `scipy.optimize.minimize`, and tested against it.
+
     Args:
         loss: takes a tensor of the start's shape and type; returns a scalar, or `(scalar, parts)` with a
             dict of scalars that go to the history. It is traced once, as a `tf.function`.
@@ -88,6 +89,9 @@ def minimise(
         snapshots: how many times to keep the best x so far, evenly spaced over the budget.
         checkpoint: file to write to and to resume from. It belongs to one loss, start, method and bounds.
         progress: whether to show a bar.
+
+    Returns:
+        A `Minimum`, whose `x` is the best that was tried.
 
     Raises:
         FloatingPointError: the loss or its gradient is infinite or NaN.

@@ -19,6 +19,8 @@ def psnr(
     >>> f"{float(psnr(picture, noisy)):.2f} dB"
     '28.13 dB'
 
+    Source: `tf.image.psnr`, against which and the formula it is tested.
+
     Args:
         a, b: pictures of one shape, `(height, width, channels)` or `(n, height, width, channels)` with 1
             to 4 channels, both of uint8 or both of floating point; arrays or tensors, also within a

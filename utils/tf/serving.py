@@ -39,9 +39,15 @@ def serve(folder: str | Path, timeout: float = 120) -> "ModelServer":
     ...         connection.getresponse().read()
     b'{"predictions": [[3.0]]}'
 
+    Source: TensorFlow Serving's "RESTful API", tensorflow.org/tfx/serving/api_rest, whose questions and answers
+    by rows have this form.
+
     Args:
         folder: what `model.export(folder)` wrote.
         timeout: seconds until it must be ready.
+
+    Returns:
+        A `ModelServer`, whose `address` is where to ask.
 
     Raises:
         RuntimeError: it could not begin, such as without a SavedModel in the folder; the message ends with

@@ -31,6 +31,9 @@ def check_shapes(
     >>> check_shapes(np.zeros((8, 28, 28)), "batch height width", np.zeros(8), "batch")
     {'batch': 8, 'height': 28, 'width': 28}
 
+    Source: `tf.debugging.assert_shapes`, with the axes in words of one text, as in A. Rogozhnikov, "Einops:
+    clear and reliable tensor manipulations with Einstein-like notation", 2022.
+
     Args:
         *tensors_and_axes: a tensor, its axes, the next tensor, its axes, and so on. The axes are one
             str with a word for each, separated by spaces: a name (`batch`), a size (`3`), `_` for

@@ -107,6 +107,9 @@ def count_traces(
       call 2: x: Python value 1 before, 2 now; a tensor would not trace again
       call 3: x: type Python value before, tensor now
 
+    Source: TensorFlow's guide "Better performance with tf.function", tensorflow.org/guide/function, the rules
+    of tracing.
+
     Args:
         function: a `tf.function`, or a Python function, which becomes one; in a class, a method.
         limit: how many calls may trace; None for any number.
@@ -118,6 +121,7 @@ def count_traces(
     Raises:
         TypeError: no function, or options for what is a `tf.function` already.
         ValueError: a limit below 1.
+        RetraceError: on a call of the wrapped function, if more calls than `limit` traced.
     """
     if function is None:
         return functools.partial(count_traces, limit=limit, **options)

@@ -54,6 +54,10 @@ def fit(
     >>> fit(step, [1.0, 1.0], epochs=2, progress=False)
     {'loss': [1.125, 0.28125]}
 
+    Source: Keras's guide "Writing a training loop from scratch in TensorFlow",
+    keras.io/guides/writing_a_custom_training_loop_in_tensorflow; TensorFlow's guide "Training checkpoints",
+    tensorflow.org/guide/checkpoint.
+
     Args:
         step: called as `step(*batch)` where a batch is a tuple or list, else as `step(batch)`; returns
             the loss, or a dict of metrics, each a number or scalar tensor.

@@ -218,6 +218,17 @@ def test_thawed_layers_alone_learn(net):
 def test_thawing_needs_a_name_that_there_is(net):
     with pytest.raises(ValueError, match="fire9"), thawed(net, ["fire9"]):
         pass
+    with pytest.raises(ValueError, match="in a list"), thawed(net, "out"):
+        pass
+
+
+def test_freezing_needs_models_one_by_one(net):
+    before = flags(net)
+    with pytest.raises(TypeError, match="one by one, and not list"), frozen(net, [net]):
+        pass
+    assert flags(net) == before
+    with frozen():  # of none, as where it depends on something
+        assert net.trainable_weights
 
 
 # ---------------------------------------------------------------- the pretrained network

@@ -20,8 +20,3 @@ def test_examples_of(name):
     names = {"keras": keras, "np": np}
     failed, _ = doctest.testmod(module, extraglobs=names)
     assert not failed
-
-
-@pytest.mark.parametrize("name", utils.nets.__all__)
-def test_there_is_an_example_of(name):
-    assert ">>> " in getattr(utils.nets, name).__doc__
