@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import tensorflow as tf
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from utils.tf import minimise
 
@@ -106,6 +107,27 @@ def test_one_trace():
 
     quiet(loss, START, evaluations=20)
     assert len(traced) == 1
+
+
+def test_scipys_vectors_take_one_thread_and_the_others_are_given_back():
+    # On two threads and beside other programs, both wait for one another: see benchmarks/toolkit.py.
+    threads = lambda: [
+        pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"
+    ]
+    within = []
+
+    def loss(x):
+        within.append(threads())  # while SciPy asks for the first time
+        return rosenbrock(x)
+
+    with threadpool_limits(2, "blas"):
+        before = threads()
+        quiet(loss, START, evaluations=3)
+        after = threads()
+        with pytest.raises(FloatingPointError):
+            quiet(lambda x: loss(tf.math.log(x)), START)
+        assert before == after == threads()
+    assert before and within == 2 * [[1] * len(before)]
 
 
 # ---------------------------------------------------------------- what is refused
