@@ -21,6 +21,15 @@ OURS = "theano"
 BATCHES = {"mlp": [16, 64, 256], "cnn": [16, 64, 256], "lstm": [16, 64, 256]}
 STEPS, EPOCHS = 32, 4
 BUSY = 2.5
+OTHERS = """## Other measurements
+
+They print, and write nothing.
+
+- `python -m benchmarks.profile NET` shows where a training step's time goes on this engine, by op and by node.
+- `python -m benchmarks.toolkit` measures what `fit`, `descend` and `distributed` of utils/tf add to a step, in
+  microseconds of the processor and as a share of two small steps of the course, and lets `minimise` race SciPy,
+  on one thread of its linear algebra and as it comes. All take turns; medians are shown.
+"""
 
 
 def main(arguments=None):
@@ -156,7 +165,8 @@ Convolutions of 8 filters on 8x8 pictures, each with batch norm; two to a residu
 {by_depth}
 ## Cost of a step and batch size, this engine
 
-{by_batch}"""
+{by_batch}
+{OTHERS}"""
 
 
 def machine():

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from benchmarks import engines, plot, tables
-from benchmarks.__main__ import main
+from benchmarks.__main__ import FOLDER, OTHERS, main
 
 
 def figures(step, first=2.0, memory=3e8, **more):
@@ -64,6 +64,12 @@ def test_plot_is_drawn_and_its_words_have_the_figures(tmp_path):
     assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")
     words = plot.describe(ROUNDS, ["mlp", "cnn"], TITLES)
     assert "Quickest a step: mlp, this engine (20.0 ms); cnn, this engine (5.1 ms)." in words
+
+
+def test_the_page_tells_of_the_commands_beside_it():
+    assert (FOLDER / "README.md").read_text(encoding="utf-8").endswith(f"\n\n{OTHERS}")
+    for command in ("profile", "toolkit"):
+        assert f"`python -m benchmarks.{command}" in OTHERS and (FOLDER / f"{command}.py").exists()
 
 
 def test_a_process_that_fails_says_why():

@@ -1,13 +1,10 @@
-"""The training loop: its numbers, its checkpoints, what it refuses, and what it costs."""
+"""The training loop: its numbers, its checkpoints, and what it refuses. (What it costs: with_keras_cost.py.)"""
 
-import itertools
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 from random import randint
 
@@ -274,59 +271,3 @@ def test_a_loss_that_is_no_number_stops_and_is_not_saved(tmp_path, bad):
     with pytest.raises(FloatingPointError, match="loss is (nan|inf) in step 2 of epoch 1"):
         counting(tmp_path, 1, batches=[1.0, bad, 3.0])
     assert not list(tmp_path.glob("*.index"))
-
-
-# ---------------------------------------------------------------- cost
-
-
-def overhead(rounds=15, steps=300):
-    """How much longer a step takes in `fit` than in a bare loop: the median of interleaved ratios.
-
-    The step is that of lesson 02's network on a batch of 64, small for a step.
-    """
-    from utils import same_network
-
-    weights = [tf.Variable(w) for pair in same_network.initial_weights() for w in pair]
-    kernel_1, bias_1, kernel_2, bias_2 = weights
-
-    @tf.function
-    def step(x, y):
-        with tf.GradientTape() as tape:
-            scores = tf.nn.relu(x @ kernel_1 + bias_1) @ kernel_2 + bias_2
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, scores))
-        for weight, slope in zip(weights, tape.gradient(loss, weights), strict=True):
-            weight.assign_sub(0.01 * slope)
-        return loss
-
-    random = np.random.RandomState(0)
-    batch = tf.constant(random.normal(size=(64, 784)), tf.float32), tf.zeros(64, tf.int64)
-    batches = [batch] * steps
-
-    def bare():
-        for each in batches:
-            step(*each)
-
-    def in_fit():
-        fit(step, batches, epochs=1)
-
-    def seconds(loop):
-        started = time.perf_counter()
-        loop()
-        return time.perf_counter() - started
-
-    bare(), in_fit()
-    pairs = [(seconds(bare), seconds(in_fit)) for _ in range(rounds)]
-    ratio = statistics.median(harness / alone for alone, harness in pairs)
-    return ratio - 1, statistics.median(alone for alone, _ in pairs) / steps
-
-
-@pytest.mark.slow
-def test_the_loop_costs_little():
-    """At most 3 % on a quiet machine; a busy one is given more and several tries."""
-    tries = [overhead()[0] for _ in itertools.repeat(None, 3)]
-    assert min(tries) < 0.10, tries
-
-
-if __name__ == "__main__":  # on a quiet machine: python -m tests.utils.tf.test_tf_training
-    share, step_seconds = overhead(rounds=31)
-    print(f"{100 * share:.2f} % on top of a step of {1e6 * step_seconds:.0f} us, the bar shown")

@@ -9,6 +9,10 @@ from tests.utils.own_process import assert_tests_pass
 HERE = Path(__file__).resolve().parent
 
 
-@pytest.mark.parametrize("tests", sorted(path.name for path in HERE.glob("with_keras*.py")))
+SLOW = {"with_keras_cost.py": pytest.mark.slow}
+FILES = sorted(path.name for path in HERE.glob("with_keras*.py"))
+
+
+@pytest.mark.parametrize("tests", [pytest.param(n, marks=SLOW.get(n, ())) for n in FILES])
 def test_in_its_own_process(tests):
     assert_tests_pass(HERE / tests, KERAS_BACKEND="tensorflow")
