@@ -66,6 +66,8 @@ def distributed(step: Callable, strategy: tf.distribute.Strategy) -> Callable:
         ((length,),) = lengths
         if length < devices:
             raise ValueError(f"A batch of {length} is too small for {devices} devices.")
+        if devices == 1:  # nothing to take apart, which takes a third of a millisecond
+            return on_all(batch, tf.constant(1.0))
         ends = [-(-length * n // devices) for n in range(devices + 1)]
 
         def of_device(context):
