@@ -131,33 +131,20 @@ class _Program:
                 *[scalar.get_scalar_type(x.type.dtype)() for x in node.inputs]
             )
             inputs, outputs, nodes = fake.inputs, fake.outputs, [fake]
-        places = {variable: i for i, variable in enumerate(inputs)}
         self.shapes = {}
         self._constants = []
         self._steps = []
-        operations = []
-        for step in nodes:
-            if step.outputs[0] in places:
-                continue  # PyTensor lists a node twice where its result is two outputs
-            sources = []
-            for variable in step.inputs:
-                if variable not in places:
-                    places[variable] = len(places)
-                    self._constants.append((places[variable], np.asarray(variable.data)))
-                sources.append(places[variable])
-            target = places[step.outputs[0]] = len(places)
-            self._steps.append(
-                (array_function(step.op, step), sources, target, step.outputs[0].type.dtype)
-            )
-            operations.append((step.op, tuple(sources), target))
-        self._places = len(places)
-        self._outputs = [places[variable] for variable in outputs]
+        self._operations = []
+        self._places = 0
+        self._dtype_of = {}
+        sources = [self._new_place(variable) for variable in inputs]
+        self._outputs = self._add_steps(inputs, outputs, nodes, sources)
         self._dtypes = [variable.type.numpy_dtype for variable in node.inputs]
         self._chain = machine_code.Chain(
-            operations,
-            {place: variable.type.dtype for variable, place in places.items()},
+            self._operations,
+            self._dtype_of,
             {place: value.item() for place, value in self._constants},
-            list(range(len(inputs))),
+            sources,
             list(self._outputs),
         )
         for i, place in enumerate(self._outputs):
@@ -172,6 +159,36 @@ class _Program:
                 self._outputs[i] = self._places
                 self._places += 1
         self._plan_memory()
+
+    def _new_place(self, variable):
+        place, self._places = self._places, self._places + 1
+        self._dtype_of[place] = variable.type.dtype
+        return place
+
+    def _add_steps(self, inputs, outputs, nodes, sources):
+        """Add the steps of a scalar graph whose inputs are at the places `sources`; return the outputs' places.
+
+        PyTensor's fusion may put a chain that `fuse_updates` has made into one of its own: its steps are added here.
+        """
+        places = dict(zip(inputs, sources, strict=True))
+        for step in nodes:
+            if step.outputs[0] in places:
+                continue  # PyTensor lists a node twice where its result is two outputs
+            for variable in step.inputs:
+                if variable not in places:
+                    places[variable] = self._new_place(variable)
+                    self._constants.append((places[variable], np.asarray(variable.data)))
+            read = [places[variable] for variable in step.inputs]
+            if isinstance(step.op, scalar.Composite):
+                inner = step.op.fgraph
+                made = self._add_steps(inner.inputs, inner.outputs, inner.toposort(), read)
+                places.update(zip(step.outputs, made, strict=True))
+                continue
+            target = places[step.outputs[0]] = self._new_place(step.outputs[0])
+            function = array_function(step.op, step)
+            self._steps.append((function, read, target, step.outputs[0].type.dtype))
+            self._operations.append((step.op, tuple(read), target))
+        return [places[variable] for variable in outputs]
 
     def _read_after_written(self, place, overwritten):
         """Whether the input `overwritten` is still read once `place`, in its memory, is written."""
