@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import re
 import warnings
 
 import keras
@@ -34,6 +35,7 @@ from keras_theano.pytensor_ops._base import TensorOp
 from keras_theano.src import modes
 
 jax = pytest.importorskip("jax", reason="JAX is in .testdeps")
+jax_mode = pytest.importorskip("keras_theano.src.jax_mode")
 
 RNG = np.random.default_rng(5)
 
@@ -546,6 +548,38 @@ def test_wide_graphs_compute_in_64_bits():
     ):
         assert by_jax.dtype == "float64"
         np.testing.assert_allclose(by_jax, expected, rtol=1e-12)
+
+
+PRODUCTS = {
+    "matrices": (layers.Lambda(lambda x: ops.matmul(x, x)), (4, 4)),
+    "einsum": (layers.Lambda(lambda x: ops.einsum("nij,nkj->nik", x, x)), (3, 4)),
+    "dense": (layers.Dense(3), (4,)),
+    "convolution": (layers.Conv2D(2, 3), (5, 5, 2)),
+    "recurrent": (layers.LSTM(3), (4, 2)),
+    "attention": (layers.Lambda(lambda x: layers.Attention()([x, x])), (4, 2)),
+}
+
+
+@pytest.mark.parametrize("asked", [None, "tensorfloat32"])
+@pytest.mark.parametrize("kind", PRODUCTS)
+def test_products_are_not_rounded_on_a_gpu_unless_jax_was_asked_to(monkeypatch, kind, asked):
+    """JAX's default there keeps 10 bits of a float32: lesson 06's losses were off by 6e-4."""
+    layer, shape = PRODUCTS[kind]
+    programs, evaluate = [], jax_mode.evaluate
+
+    def watched(known, results):
+        programs.append(str(jax.make_jaxpr(lambda: evaluate(known, results))()))
+        return evaluate(known, results)
+
+    monkeypatch.setattr(jax_mode, "evaluate", watched)
+    with jax.default_matmul_precision(asked):
+        model = keras.Sequential([layers.Input(shape), layer])
+        model.predict(np.ones((2, *shape), "float32"), verbose=0)
+    program = "\n".join(programs)
+    products = len(re.findall(r"(?:dot_general|conv_general_dilated)\[", program))
+    precision = "HIGH" if asked else "HIGHEST"
+    assert products > 0
+    assert program.count(f"(Precision.{precision}, Precision.{precision})") == products
 
 
 def test_whole_numbers_that_do_not_fit_are_refused():
