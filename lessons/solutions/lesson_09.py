@@ -62,7 +62,7 @@ def check_2(my_gram):
     right = np.einsum("hwc,hwd->cd", map_, map_) / 20
     mine = my_gram(map_.copy())
     assert mine.shape != (20, 20), (
-        "That compares places with places. How large would it be for fire3, with 32 x 48 places? "
+        "That compares places with places. How large would it be for fire3, with 31 x 47 places? "
         "Style should not know about places."
     )
     assert mine.shape != (4, 5, 5) and mine.shape != (4, 3, 3), (
@@ -89,7 +89,7 @@ def check_2(my_gram):
         f"The mean of channel 0 times channel 1 over all places is {right[0, 1]:.3f}; yours says "
         f"{mine[0, 1]:.3f}."
     )
-    return "One matrix product, whatever the size of the picture."
+    return "One matrix product is enough, whatever the size of the picture."
 
 
 HINTS_2 = [
@@ -125,6 +125,7 @@ def solution_3():
 
 
 def check_3(stays_the_same):
+    assert len(stays_the_same) == 4, f"Four changes, four values; yours are {len(stays_the_same)}."
     mirrored, shuffled, doubled, moved = stays_the_same
     assert shuffled, "A mean does not depend on the order of what it is taken of."
     assert mirrored, (
@@ -151,6 +152,7 @@ def wrong_3():
         [True, False, False, False],
         [False, False, False, False],
         [True, True],
+        [True, True, False],
         "b",
     ]
 
@@ -167,14 +169,26 @@ def check_4(keep_colours):
     rng = np.random.default_rng(0)
     painted, photo = rng.uniform(60, 200, (2, 6, 8, 3))
     weights = np.array([0.299, 0.587, 0.114])
-    mixed = keep_colours(painted.copy(), photo.copy())
+    given = painted.copy(), photo.copy()
+    try:
+        mixed = keep_colours(*given)
+    except ValueError as error:
+        if "broadcast" not in str(error):
+            raise
+        raise AssertionError(
+            "The brightness of these pictures has the shape (6, 8), one number a pixel: `[..., None]` gives it a "
+            "third axis, to be added to three channels."
+        ) from None
+    assert np.array_equal(given, (painted, photo)), (
+        "Your function changed the pictures that it was given, and later cells need them: make a new one."
+    )
     assert np.shape(mixed) == (6, 8, 3), (
         f"A picture of 6 x 8 pixels in three colours is wanted, not {np.shape(mixed)}."
     )
     colours = lambda picture: picture - (picture @ weights)[..., None]
+    assert not np.allclose(mixed, painted, atol=1), "That is the painted picture, unchanged."
     assert not np.allclose(colours(mixed), colours(painted), atol=1), (
-        "It has the painting's colours and the photo's brightness: the wrong way round. What are the mean "
-        "colours of the two, and of yours?"
+        "It has the painting's colours: is it the wrong way round? What are the mean colours of the two, and of yours?"
     )
     grey = np.repeat((painted @ weights)[..., None], 3, -1)
     assert not np.allclose(mixed, grey, atol=1), (
@@ -193,6 +207,15 @@ def check_4(keep_colours):
     assert np.allclose(colours(mixed), colours(photo), atol=1), (
         "Each channel of a pixel has to be moved by the same amount, or its colour changes."
     )
+    dark, bright = np.full((2, 2, 3), 20.0), np.full((2, 2, 3), 240.0)
+    dark[..., 0] = bright[..., 2] = 0  # colours in which some channel ends below 0 or above 255
+    for one, other in ((dark, bright), (bright, dark)):
+        right = other + ((one - other) @ weights)[..., None]
+        found = np.asarray(keep_colours(one.copy(), other.copy()), float)
+        assert np.allclose(found.clip(0, 255), right.clip(0, 255), atol=1), (
+            "Some channels end below 0 or above 255, and uint8 begins anew there. Clip first, or leave the numbers as "
+            "they are."
+        )
     return "Three channels moved alike: the hue stays, the strokes come."
 
 
@@ -214,6 +237,10 @@ def wrong_4():
         lambda painted, photo: photo + (grey(painted) - grey(photo)).mean(),
         lambda painted, photo: painted - photo,
         lambda painted, photo: (painted + photo) / 2,
+        lambda painted, photo: photo + painted - photo,
+        lambda painted, photo: photo + (painted - photo) @ weights,
+        lambda painted, photo: np.add(photo, grey(painted - photo), out=photo),
+        lambda painted, photo: (photo + grey(painted - photo)).astype("uint8"),
         lambda painted, photo: print(painted),
         0.5,
     ]

@@ -20,7 +20,15 @@ def solution_1():
 
 def check_1(game_losses):
     of_real, of_made = np.array([2.0, -1.0, 0.5]), np.array([-3.0, 1.0])
-    critic, generator = game_losses(of_real.copy(), of_made.copy())
+    try:
+        critic, generator = game_losses(of_real.copy(), of_made.copy())
+    except ValueError as error:
+        if "broadcast" not in str(error):
+            raise
+        raise AssertionError(
+            "Here are three real pictures and two made ones, so their losses do not add up one by one: one mean "
+            "for each kind first."
+        ) from None
     right = [softplus(-of_real).mean() + softplus(of_made).mean(), softplus(-of_made).mean()]
     assert not np.allclose([generator, critic], right), (
         "Both are right, in the other order: the critic's first."
@@ -57,7 +65,7 @@ def check_1(game_losses):
             f"are {sure[0]} and {sure[1]}. A probability of so large a score is 0 or 1 to a computer, and its "
             "logarithm is infinite, or what you added or clipped makes of it. np.logaddexp takes the score itself."
         )
-    return "They are one loss, seen from two sides; only the made pictures count in both."
+    return "The critic pays for both kinds of pictures, the generator for the made ones alone, and for another slope."
 
 
 HINTS_1 = [
@@ -104,7 +112,10 @@ def wrong_1():
         critic = softplus(-of_real).mean() + softplus(of_made).mean()
         return critic, -np.log(probability(of_made) + 1e-9).mean()
 
-    losses = [saturating, swapped, signs, against_itself, one_mean, sums, overflows]
+    def one_by_one(of_real, of_made):
+        return (softplus(-of_real) + softplus(of_made)).mean(), softplus(-of_made).mean()
+
+    losses = [one_by_one, saturating, swapped, signs, against_itself, one_mean, sums, overflows]
     return [*losses, nearly_nothing, (1.0, 1.0)]
 
 
@@ -172,7 +183,7 @@ def check_2(my_frechet):
 
 HINTS_2 = [
     "Try it on a set and itself: A = B, the root of A A is A, and A + A - 2 A is nothing.",
-    "Four lines: the means a.mean(0) and b.mean(0), A and B by np.cov, the root of the product A @ B, and the "
+    "Four lines: the means a.mean(0) and b.mean(0), A and B by np.cov(a.T), which wants a row for each feature, the root of the product A @ B, and the "
     "sum. Rounding may make the root complex, with imaginary parts of 0: .real takes them off.",
 ]
 
@@ -341,7 +352,8 @@ def check_4(log_numbers):
     return (
         "A loss says who is content. The distance and the classes say what is drawn. The learning rates of "
         "critic and generator were 0.003 and 0.0001 in log 1 (so the generator was slow besides), next to "
-        "nothing in log 2, 0.001 for both in log 3, and 0.0002 and 0.002 in log 4, with a beta_1 of 0.9."
+        "nothing in log 2, 0.001 for both in log 3, and 0.0002 and 0.002 in log 4, with a beta_1 of 0.9. There all "
+        "forgeries are alike, so that even a slow critic knows them at once."
     )
 
 
